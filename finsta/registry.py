@@ -49,15 +49,15 @@ GRAPH_STORES = _root('graph store', 'finsta.parsing')
 # whole models, heads and data preprocessors
 MODELS = _child('model', MMENGINE_MODELS, 'finsta.models')
 # host video-language models behind one protocol
-BACKBONES = _child('backbone', MODELS, 'finsta.models.backbones')
+BACKBONES = _root('backbone', 'finsta.models.backbones')
 # graph Transformers over GraphBatch: GTrm, R-GTrm, STGD-GTrm and their stacks
-GRAPH_ENCODERS = _child('graph encoder', MODELS, 'finsta.models.graph')
+GRAPH_ENCODERS = _root('graph encoder', 'finsta.models.graph')
 # frozen encoders that turn node labels and node regions into vectors
-NODE_ENCODERS = _child('node encoder', MODELS, 'finsta.models')
+NODE_ENCODERS = _root('node encoder', 'finsta.models')
 # modules between a backbone's vision tower and its pooling (STGT)
-VIDEO_ADAPTERS = _child('video adapter', MODELS, 'finsta.models')
+VIDEO_ADAPTERS = _root('video adapter', 'finsta.models')
 # alignment (OSC, PTC), transfer and host losses
-LOSSES = _child('loss', MODELS, 'finsta.models')
+LOSSES = _root('loss', 'finsta.models')
 # mmengine metrics
 METRICS = _child('metric', MMENGINE_METRICS, 'finsta.evaluation')
 # mmengine evaluators

@@ -1,0 +1,174 @@
+"""The protocol behind which every video-language model stands.
+
+A backbone declares which of the three streams it has (text, video, cross) and their widths, and
+hands out token-level features together with what places them: character offsets for text tokens
+and a :class:`Grid` for video cells. Without those two, matching a graph node to its tokens or
+patches is silently wrong. architecture.md, Contracts (ours).
+
+Shapes: B samples, L text tokens, F input frames, T' temporal cells, N = h * w spatial cells,
+S fused positions, C the stream's width, E the joint embedding width.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor
+
+STREAMS = ('text', 'video', 'cross')
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What each video cell covers.
+
+    Attributes:
+        frames_of_cell: for each temporal cell the input frames it covers, e.g. ((0, 1), (2, 3)).
+        height, width: rows and columns of spatial cells; cell (i, j) is index ``i * width + j``.
+        crop: (B, 4) region of the source frame that the input shows, (x0, y0, x1, y1) as
+            fractions of the source; None = the whole frame.
+    """
+
+    frames_of_cell: tuple[tuple[int, ...], ...]
+    height: int
+    width: int
+    crop: Tensor | None = None
+
+
+@dataclass
+class BackboneFeatures:
+    """Features of one batch; a field is None where the stream is not declared.
+
+    Attributes:
+        text: (B, L, C_text) last text layer. text_mask: (B, L) True = a token of the text.
+        text_offsets: (B, L, 2) character span [start, end) of each token; (0, 0) for special
+            tokens. text_pooled: (B, E).
+        video: (B, T', N, C_video) before any pooling over time. video_mask: (B, T').
+        grid: what the cells cover. video_pooled: (B, E).
+        frame_pooled: (B, T', E) one vector per temporal cell, where the model has one.
+        fused: (B, S, C_cross) last fused layer. fused_mask: (B, S).
+        fused_text, fused_video: (start, end) of the text and video parts along S, or None.
+        fused_pooled: (B, C_cross).
+    """
+
+    text: Tensor | None = None
+    text_mask: Tensor | None = None
+    text_offsets: Tensor | None = None
+    text_pooled: Tensor | None = None
+    video: Tensor | None = None
+    video_mask: Tensor | None = None
+    grid: Grid | None = None
+    video_pooled: Tensor | None = None
+    frame_pooled: Tensor | None = None
+    fused: Tensor | None = None
+    fused_mask: Tensor | None = None
+    fused_text: tuple[int, int] | None = None
+    fused_video: tuple[int, int] | None = None
+    fused_pooled: Tensor | None = None
+
+    def merge(self, other: 'BackboneFeatures') -> 'BackboneFeatures':
+        """Fields of ``other`` where it has them, else own."""
+        values = {f.name: getattr(other, f.name) if getattr(other, f.name) is not None
+                  else getattr(self, f.name) for f in fields(self)}
+        return BackboneFeatures(**values)
+
+
+class VideoLanguageBackbone(BaseModule):
+    """Base class of all backbones.
+
+    Class attributes:
+        streams: the declared subset of ``STREAMS``.
+    Instance attributes set by subclasses:
+        dims: dict stream -> C. embed_dim: E (0 where there is no joint space).
+        frame_size: (height, width) that ``preprocess_frames`` resizes to.
+        num_frames: frames per video that the released model was trained with.
+    """
+
+    streams: tuple[str, ...] = ()
+
+    def __init__(self, init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.dims: dict[str, int] = {}
+        self.embed_dim = 0
+        self.frame_size = (224, 224)
+        self.num_frames = 8
+
+    # -- inputs ---------------------------------------------------------------------------------
+    def preprocess_frames(self, frames: Tensor) -> Tensor:
+        """(B, F, 3, H, W) uint8 or float in 0..255 -> float, resized to ``frame_size`` and
+        normalised with the model's own mean and std."""
+        raise NotImplementedError
+
+    def tokenize(self, texts: Sequence[str], device: torch.device) -> dict[str, Tensor]:
+        """Strings -> input_ids (B, L), attention_mask (B, L), offsets (B, L, 2)."""
+        raise NotImplementedError
+
+    # -- encoders -------------------------------------------------------------------------------
+    def encode_text(self, texts: Sequence[str]) -> BackboneFeatures:
+        """Text stream: ``text``, ``text_mask``, ``text_offsets``, ``text_pooled``."""
+        raise NotImplementedError
+
+    def encode_video(self, frames: Tensor, frame_mask: Tensor | None = None,
+                     crop: Tensor | None = None) -> BackboneFeatures:
+        """Video stream from *preprocessed* frames (B, F, 3, h, w); ``frame_mask`` (B, F) True =
+        a real frame; ``crop`` is handed into the grid."""
+        raise NotImplementedError
+
+    def fuse(self, text: BackboneFeatures, video: BackboneFeatures) -> BackboneFeatures:
+        """Cross stream for B aligned (text, video) pairs: ``fused*`` fields."""
+        raise NotImplementedError(f'{type(self).__name__} has no cross stream')
+
+    # -- scores ---------------------------------------------------------------------------------
+    def similarity(self, text: BackboneFeatures, video: BackboneFeatures) -> Tensor:
+        """(B_text, B_video) scores in fp32 between all texts and videos (cosine for a dual
+        encoder, without temperature)."""
+        raise NotImplementedError
+
+    def logit_scale(self) -> Tensor:
+        """Scalar multiplier of ``similarity`` inside the contrastive loss."""
+        raise NotImplementedError
+
+    def score_choices(self, texts: Sequence[Sequence[str]], frames: Tensor,
+                      frame_mask: Tensor | None = None) -> Tensor:
+        """(B, K) score of each choice's full text for its video (zero-shot answers, multiple
+        choice). Default: similarity of every text with its own video."""
+        video = self.encode_video(frames, frame_mask)
+        widths = {len(row) for row in texts}
+        if len(widths) != 1:
+            raise ValueError(f'every sample needs the same number of choices, got {widths}')
+        k = widths.pop()
+        flat = self.encode_text([t for row in texts for t in row])
+        scores = self.similarity(flat, video)
+        b = len(texts)
+        rows = torch.arange(b, device=scores.device)
+        return scores.view(b, k, b)[rows, :, rows]
+
+    def generate(self, prompts: Sequence[str], frames: Tensor,
+                 frame_mask: Tensor | None = None, **kwargs: Any) -> list[str]:
+        """Free text for each video; only LLM-type backbones have it."""
+        raise NotImplementedError(f'{type(self).__name__} cannot generate text')
+
+    # -- training -------------------------------------------------------------------------------
+    def joint_features(self, text: BackboneFeatures, video: BackboneFeatures) -> Tensor:
+        """(B, D_joint) one vector per aligned pair, what a QA head reads. Default: fused_pooled
+        when there is a cross stream, else [t, v, t * v] of the pooled vectors."""
+        if 'cross' in self.streams:
+            return self.fuse(text, video).fused_pooled
+        t, v = text.text_pooled, video.video_pooled
+        return torch.cat([t, v, t * v], dim=-1)
+
+    @property
+    def joint_dim(self) -> int:
+        """Width of :meth:`joint_features`."""
+        return self.dims['cross'] if 'cross' in self.streams else 3 * self.embed_dim
+
+    def host_loss(self, text: BackboneFeatures, video: BackboneFeatures) -> dict[str, Tensor]:
+        """The backbone's own pre-training objective on B aligned pairs, as ``loss_*`` entries.
+        Text features may hold more rows than videos: rows B.. are extra negatives."""
+        raise NotImplementedError
+
+    def param_groups(self) -> dict[str, list[torch.nn.Parameter]]:
+        """Named groups (text, video, cross, other) for learning rates and gradient checks."""
+        raise NotImplementedError

@@ -1,0 +1,244 @@
+"""Train the small English pipeline that ships in ``finsta/parsing/text/model``.
+
+It downloads nothing: it reads a UD English treebank (CoNLL-U) and writes a spaCy 3.8 pipeline of
+tok2vec, morphologizer, dependency parser and a rule lemmatizer whose tables are counted from the
+same treebank. Sentences are also shown lower-cased and without their final full stop, because
+captions look like that. ``--silver`` adds caption trees made by ``make_caption_trees.py``.
+
+    python tools/scene_graphs/train_text_parser.py --treebank UD_English-EWT --out work_dirs/text
+"""
+
+import argparse
+import json
+import platform
+import random
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from finsta.parsing.text.conllu import Sentence, read_conllu  # noqa: E402
+from finsta.parsing.text.lemma_tables import build_lemma_tables  # noqa: E402
+
+LICENCE_NOTE = ('Trained on UD_English-EWT (Universal Dependencies, English Web Treebank), '
+                'licence CC BY-SA 4.0: https://creativecommons.org/licenses/by-sa/4.0/ . '
+                'The trained weights are distributed under the same licence.')
+
+
+def build_pipeline(width: int, depth: int, rows: list[int], hidden: int, seed: int):
+    """An untrained pipeline; sizes in units of floats, ``rows`` per hash table."""
+    import spacy
+    from spacy.util import fix_random_seed
+    fix_random_seed(seed)
+    nlp = spacy.blank('en')
+    attrs = ['NORM', 'PREFIX', 'SUFFIX', 'SHAPE']
+    nlp.add_pipe('tok2vec', config={'model': {
+        '@architectures': 'spacy.Tok2Vec.v2',
+        'embed': {'@architectures': 'spacy.MultiHashEmbed.v2', 'width': width, 'attrs': attrs,
+                  'rows': rows, 'include_static_vectors': False},
+        'encode': {'@architectures': 'spacy.MaxoutWindowEncoder.v2', 'width': width,
+                   'depth': depth, 'window_size': 1, 'maxout_pieces': 3}}})
+    listener = {'@architectures': 'spacy.Tok2VecListener.v1', 'width': width, 'upstream': '*'}
+    nlp.add_pipe('morphologizer', config={'model': {
+        '@architectures': 'spacy.Tagger.v2', 'tok2vec': listener}})
+    nlp.add_pipe('parser', config={
+        'min_action_freq': 20, 'learn_tokens': False,
+        'model': {'@architectures': 'spacy.TransitionBasedParser.v2', 'state_type': 'parser',
+                  'extra_state_tokens': False, 'hidden_width': hidden, 'maxout_pieces': 2,
+                  'use_upper': True, 'tok2vec': listener}})
+    return nlp
+
+
+def to_doc(vocab, sentence: Sentence):
+    """One annotated spaCy Doc of one treebank sentence."""
+    from spacy.tokens import Doc
+    return Doc(vocab, words=sentence.words, spaces=sentence.spaces, pos=sentence.pos,
+               morphs=sentence.morphs, heads=sentence.heads, deps=sentence.deps)
+
+
+def augment(sentence: Sentence, rng: random.Random) -> Sentence:
+    """Maybe lower-case a sentence and drop its final punctuation (captions look like that)."""
+    if rng.random() < 0.3:
+        sentence = sentence.lowered()
+    if rng.random() < 0.25:
+        sentence = sentence.without_final_punctuation()
+    return sentence
+
+
+def make_examples(nlp, sentences: list[Sentence]) -> list:
+    """spaCy Examples on the treebank's own tokens (input Doc carries words only)."""
+    from spacy.tokens import Doc
+    from spacy.training import Example
+    examples = []
+    for sentence in sentences:
+        words = Doc(nlp.vocab, words=sentence.words, spaces=sentence.spaces)
+        examples.append(Example(words, to_doc(nlp.vocab, sentence)))
+    return examples
+
+
+def batches(sentences: list[Sentence], words_a_batch: int, rng: random.Random):
+    """Batches of about ``words_a_batch`` words, similar lengths together, shuffled."""
+    order = sorted(sentences, key=lambda s: len(s.words) + rng.random() * 6)
+    chunks, chunk, size = [], [], 0
+    for sentence in order:
+        chunk.append(sentence)
+        size += len(sentence.words)
+        if size >= words_a_batch:
+            chunks.append(chunk)
+            chunk, size = [], 0
+    if chunk:
+        chunks.append(chunk)
+    rng.shuffle(chunks)
+    return chunks
+
+
+def score(nlp, sentences: list[Sentence], raw_text: bool = False) -> dict:
+    """UPOS accuracy, UAS and LAS without punctuation (spaCy's scorer), in percent."""
+    from spacy.training import Example
+    if raw_text:
+        examples = [Example(nlp.make_doc(s.text), to_doc(nlp.vocab, s)) for s in sentences]
+    else:
+        examples = make_examples(nlp, sentences)
+    scores = nlp.evaluate(examples)
+    return {key: round(100 * scores[name], 2) for key, name in
+            (('upos', 'pos_acc'), ('uas', 'dep_uas'), ('las', 'dep_las'))}
+
+
+def learning_rate(step: int, total: int, peak: float) -> float:
+    """Linear warm-up over 5 % of the steps, then linear decay to 2 % of the peak."""
+    warm = max(1, total // 20)
+    if step < warm:
+        return peak * (step + 1) / warm
+    return peak * max(0.02, 1 - (step - warm) / max(1, total - warm))
+
+
+def train(nlp, args, corpora: dict) -> dict:
+    """The loop: keeps the checkpoint with the best dev LAS in ``args.out``."""
+    from thinc.api import Adam
+    rng = random.Random(args.seed)
+    nlp.initialize(lambda: make_examples(nlp, corpora['train'] + corpora['silver'][:2000]))
+    nlp.select_pipes(disable=[p for p in nlp.pipe_names if p == 'lemmatizer'])
+    sgd = Adam(args.lr, L2=0.01, grad_clip=1.0, use_averages=True, L2_is_weight_decay=True)
+    per_epoch = len(batches(corpora['train'] + corpora['silver'], args.batch_words,
+                            random.Random(0)))
+    total, step, best = per_epoch * args.epochs, 0, {'las': -1.0}
+    start = time.time()
+    for epoch in range(args.epochs):
+        shown = [augment(s, rng) for s in corpora['train']] + corpora['silver']
+        losses: dict = {}
+        for chunk in batches(shown, args.batch_words, rng):
+            sgd.learn_rate = learning_rate(step, total, args.lr)
+            nlp.update(make_examples(nlp, chunk), drop=args.dropout, sgd=sgd, losses=losses)
+            step += 1
+            if step % 50 == 0:
+                done = step / total
+                eta = (time.time() - start) * (1 - done) / done
+                print(f'\r{step}/{total} steps, eta {eta:.0f} s', end='', flush=True)
+        with nlp.use_params(sgd.averages):
+            result = score(nlp, corpora['dev'])
+            if result['las'] > best['las']:
+                best = dict(result, epoch=epoch + 1)
+                nlp.to_disk(args.out)
+        print(f'\repoch {epoch + 1}/{args.epochs} {result} loss '
+              f'{ {k: round(v) for k, v in losses.items()} } {time.time() - start:.0f} s',
+              flush=True)
+    return best
+
+
+def add_lemmatizer(nlp, corpora: dict) -> None:
+    """spaCy's own rule lemmatizer, with tables counted from the treebank's train split."""
+    from spacy.lookups import Lookups
+    lookups = Lookups()
+    for name, table in build_lemma_tables(corpora['train']).items():
+        lookups.add_table(name, table)
+    lemmatizer = nlp.add_pipe('lemmatizer', config={'mode': 'rule'})
+    lemmatizer.initialize(lookups=lookups)
+
+
+def lemma_accuracy(nlp, sentences: list[Sentence]) -> float:
+    """Lemma accuracy in percent on lower-cased lemmas, gold tokens."""
+    from spacy.tokens import Doc
+    docs = nlp.pipe([Doc(nlp.vocab, words=s.words, spaces=s.spaces) for s in sentences])
+    right = total = 0
+    for doc, sentence in zip(docs, sentences, strict=True):
+        right += sum(t.lemma_.lower() == gold.lower()
+                     for t, gold in zip(doc, sentence.lemmas, strict=True))
+        total += len(doc)
+    return round(100 * right / total, 2)
+
+
+def prune_strings(nlp) -> None:
+    """Drop the words of the treebank from the string store: labels and features stay."""
+    from spacy.strings import StringStore
+    keep = set()
+    for _, pipe in nlp.pipeline:
+        keep.update(str(label) for label in getattr(pipe, 'labels', ()))
+    nlp.vocab.strings = StringStore(sorted(keep))
+
+
+def finish(nlp_path: Path, args, corpora: dict, best: dict) -> None:
+    """Add the lemmatizer, score once more, and write the model with its provenance."""
+    import spacy
+    nlp = spacy.load(nlp_path)
+    add_lemmatizer(nlp, corpora)
+    scores = {'dev': score(nlp, corpora['dev']), 'dev_raw_text': score(nlp, corpora['dev'], True),
+              'dev_lemma': lemma_accuracy(nlp, corpora['dev']), 'best_epoch': best.get('epoch')}
+    if corpora['test']:
+        scores['test'] = score(nlp, corpora['test'])
+    nlp.meta.update(name='finsta_ud_ewt', version='1.0.0', license='CC BY-SA 4.0',
+                    description='Small English UD pipeline for textual scene graphs.',
+                    author='Finsta contributors', performance=scores)
+    nlp.meta['finsta'] = {
+        'sources': [LICENCE_NOTE] + ([args.silver_note] if args.silver else []),
+        'command': 'python tools/scene_graphs/train_text_parser.py ' + ' '.join(args.shown),
+        'seed': args.seed, 'python': platform.python_version(), 'spacy': spacy.__version__}
+    nlp.to_disk(nlp_path)
+    size = sum(f.stat().st_size for f in nlp_path.rglob('*') if f.is_file())
+    print(json.dumps(dict(scores, megabytes=round(size / 1e6, 2)), indent=1))
+
+
+def parse_args() -> argparse.Namespace:
+    """Command line; see the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('--treebank', type=Path, required=True,
+                        help='folder with en_ewt-ud-{train,dev,test}.conllu')
+    parser.add_argument('--out', type=Path, required=True, help='folder of the new pipeline')
+    parser.add_argument('--silver', type=Path, help='extra training trees (CoNLL-U)')
+    parser.add_argument('--silver-note', default='Silver caption trees derived from FACTUAL '
+                        '(MIT) train captions (Visual Genome, CC BY 4.0).')
+    parser.add_argument('--epochs', type=int, default=10)
+    parser.add_argument('--batch-words', type=int, default=700)
+    parser.add_argument('--lr', type=float, default=0.002)
+    parser.add_argument('--dropout', type=float, default=0.15)
+    parser.add_argument('--width', type=int, default=96)
+    parser.add_argument('--depth', type=int, default=4)
+    parser.add_argument('--hidden', type=int, default=96)
+    parser.add_argument('--rows', type=int, nargs=4, default=[8000, 1000, 3000, 1500])
+    parser.add_argument('--limit', type=int, help='use the first N training sentences only')
+    parser.add_argument('--seed', type=int, default=0)
+    args = parser.parse_args()
+    args.shown = [str(a.name) if isinstance(a, Path) else a for a in sys.argv[1:]]
+    return args
+
+
+def main() -> None:
+    """Read, train, finish."""
+    args = parse_args()
+    corpora = {}
+    for split in ('train', 'dev', 'test'):
+        path = args.treebank / f'en_ewt-ud-{split}.conllu'
+        if not path.is_file() and split != 'test':
+            raise SystemExit(f'{path} is missing: put UD_English-EWT '
+                             '(https://universaldependencies.org) there or fix --treebank.')
+        corpora[split] = read_conllu(path) if path.is_file() else []
+    corpora['train'] = corpora['train'][:args.limit]
+    corpora['silver'] = read_conllu(args.silver) if args.silver else []
+    print({name: len(sentences) for name, sentences in corpora.items()})
+    nlp = build_pipeline(args.width, args.depth, args.rows, args.hidden, args.seed)
+    best = train(nlp, args, corpora)
+    finish(args.out, args, corpora, best)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,6 @@
+"""Alignment losses between text graphs and dynamic graphs."""
+
+from finsta.models.alignment.osc import ObjectSpatialContrast
+from finsta.models.alignment.ptc import PredicateTemporalContrast
+
+__all__ = ['ObjectSpatialContrast', 'PredicateTemporalContrast']

@@ -1,0 +1,223 @@
+"""Captions that are false in exactly one way, made from the text scene graph (ours).
+
+The graph says which words name which object, attribute and predicate, and the nodes' character
+spans say where they stand, so one relation can be broken and the sentence written again: swap
+the attributes of two objects, the arguments of a predicate, two predicates, or put another
+attribute, predicate or adverb in its place. The contrastive losses take the result as extra
+candidates. Everything comes from the graph: no word list of any data set is built in.
+"""
+
+import random
+import zlib
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from mmcv.transforms import BaseTransform
+
+from finsta.registry import TRANSFORMS
+from finsta.structures import SceneGraph
+
+Edit = tuple[tuple[int, int], str]  # (character span, replacement)
+# words that say that two events happen at once: swapping the events changes nothing
+_SIMULTANEOUS = {'while', 'as', 'whilst', 'meanwhile', 'simultaneously'}
+_ORDER_WORDS = {'before': 'after', 'after': 'before', 'first': 'last', 'last': 'first'}
+
+
+@TRANSFORMS.register_module()
+class GraphHardNegatives(BaseTransform):
+    """Adds ``negative_texts``: up to ``num`` false versions of the sample's text.
+
+    Args:
+        num: number of negatives a sample; short samples are filled up by repeating, a sample
+            without any editable relation gets none.
+        operations: names among ``OPERATIONS``; None = all.
+        seed: with the sample's text it fixes the choice, so a resumed run sees the same.
+        bank_size: how many surfaces per kind are remembered for replacements.
+
+    The replacement bank is filled from the graphs seen so far in this worker process; the first
+    few samples therefore get swaps only.
+    """
+
+    def __init__(self, num: int = 3, operations: list[str] | None = None, seed: int = 0,
+                 bank_size: int = 512) -> None:
+        unknown = set(operations or ()) - set(OPERATIONS)
+        if unknown:
+            raise ValueError(f'operations {sorted(unknown)} are none of {sorted(OPERATIONS)}')
+        self.num, self.seed, self.bank_size = num, seed, bank_size
+        self.operations = list(operations or OPERATIONS)
+        self.bank: dict[tuple, dict[str, str]] = defaultdict(dict)
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Needs ``results['sample']`` with ``text`` and ``tsg``."""
+        sample = results['sample']
+        graph = sample.tsg
+        negatives: list[str] = []
+        if graph is not None and graph.nodes and graph.text == sample.text:
+            epoch = results.get('epoch', 0)
+            rng = random.Random(zlib.crc32(f'{self.seed}|{epoch}|{sample.sample_id}|'
+                                           f'{sample.text}'.encode()))
+            self._remember(graph)
+            negatives = self.negatives(graph, rng)
+        results['negative_texts'] = negatives
+        return results
+
+    def negatives(self, graph: SceneGraph, rng: random.Random) -> list[str]:
+        """Distinct false versions of ``graph.text``, ``num`` of them where there are any."""
+        pool: list[str] = []
+        for name in self.operations:
+            options = [text for text in OPERATIONS[name](graph, self.bank, rng)
+                       if text.lower() != graph.text.lower()]
+            rng.shuffle(options)
+            pool += options[:self.num]
+        pool = list(dict.fromkeys(pool))
+        rng.shuffle(pool)
+        if not pool:
+            return []
+        chosen = pool[:self.num]
+        return chosen + [rng.choice(chosen) for _ in range(self.num - len(chosen))]
+
+    def _remember(self, graph: SceneGraph) -> None:
+        for i, node in enumerate(graph.nodes):
+            if node.span is None:
+                continue
+            surface = graph.text[slice(*node.span)]
+            shelf = self.bank[_shelf(graph, i)]
+            if len(shelf) < self.bank_size:
+                shelf.setdefault(node.label, surface)
+
+
+def _shelf(graph: SceneGraph, i: int) -> tuple:
+    """What may stand in a node's place: same kind, arity and word ending."""
+    node = graph.nodes[i]
+    surface = graph.text[slice(*node.span)]
+    ending = surface.split()[0][-3:] if node.kind == 'predicate' and surface.split() else ''
+    ending = ending if ending == 'ing' else ending[-1:]
+    arity = bool(graph.targets(i, 'object')) if node.kind == 'predicate' else None
+    return node.kind, arity, ending
+
+
+def apply_edits(text: str, edits: list[Edit]) -> str | None:
+    """The text with the spans replaced; None if two spans overlap."""
+    edits = sorted(edits, reverse=True)
+    for (later, _), (earlier, _) in zip(edits, edits[1:], strict=False):
+        if earlier[1] > later[0]:
+            return None
+    for (start, end), new in edits:
+        text = text[:start] + new + text[end:]
+    return text
+
+
+def _swap(graph: SceneGraph, a: tuple[int, int], b: tuple[int, int]) -> str | None:
+    text = graph.text
+    return apply_edits(text, [(a, text[slice(*b)]), (b, text[slice(*a)])])
+
+
+def _phrase(graph: SceneGraph, i: int) -> tuple[int, int] | None:
+    """Span from an object's first attribute to its noun, when nothing else stands between."""
+    node = graph.nodes[i]
+    if node.span is None:
+        return None
+    spans = [graph.nodes[a].span for a in graph.targets(i, 'attribute')]
+    spans = sorted([s for s in spans if s is not None and s[1] <= node.span[0]], reverse=True)
+    start = node.span[0]
+    for span in spans:
+        if graph.text[span[1]:start].strip(' ,'):
+            break
+        start = span[0]
+    return start, node.span[1]
+
+
+def swap_attributes(graph: SceneGraph, bank: dict, rng: random.Random) -> list[str]:
+    """"red circle ... blue square" -> "blue circle ... red square"."""
+    owned = [(e.src, e.dst) for e in graph.edges if e.type == 'attribute'
+             and graph.nodes[e.dst].span is not None]
+    out = []
+    for k, (first, a) in enumerate(owned):
+        for second, b in owned[k + 1:]:
+            if first == second or graph.nodes[a].label == graph.nodes[b].label:
+                continue
+            if _place(graph, first, a) != _place(graph, second, b):
+                continue
+            out.append(_swap(graph, graph.nodes[a].span, graph.nodes[b].span))
+    return [t for t in out if t]
+
+
+def _place(graph: SceneGraph, owner: int, attribute: int) -> int:
+    """Position of an attribute among its owner's, counted from the noun."""
+    spans = sorted(graph.nodes[a].span for a in graph.targets(owner, 'attribute')
+                   if graph.nodes[a].span is not None)
+    return len(spans) - spans.index(graph.nodes[attribute].span)
+
+
+def swap_arguments(graph: SceneGraph, bank: dict, rng: random.Random) -> list[str]:
+    """"A hits B" -> "B hits A", with the attributes moved along."""
+    out = []
+    for subject, _, obj in graph.triples():
+        if subject is None or obj is None or subject == obj:
+            continue
+        a, b = _phrase(graph, subject), _phrase(graph, obj)
+        if a is None or b is None or graph.text[slice(*a)] == graph.text[slice(*b)]:
+            continue
+        out.append(_swap(graph, a, b))
+    return [t for t in out if t]
+
+
+def swap_predicates(graph: SceneGraph, bank: dict, rng: random.Random) -> list[str]:
+    """Two predicates change places: who does what, or what comes first."""
+    nodes = [p for p in graph.of_kind('predicate') if graph.nodes[p].span is not None]
+    words = {w.strip('.,') for w in graph.text.lower().split()}
+    out = []
+    for k, p in enumerate(nodes):
+        for q in nodes[k + 1:]:
+            if graph.nodes[p].label == graph.nodes[q].label:
+                continue
+            if _shelf(graph, p)[1] != _shelf(graph, q)[1]:
+                continue
+            same = graph.sources(p, 'subject') == graph.sources(q, 'subject')
+            if same and words & _SIMULTANEOUS:
+                continue
+            out.append(_swap(graph, graph.nodes[p].span, graph.nodes[q].span))
+    return [t for t in out if t]
+
+
+def swap_order(graph: SceneGraph, bank: dict, rng: random.Random) -> list[str]:
+    """"before" <-> "after": the same events in the other order."""
+    if len(graph.of_kind('predicate')) < 2:
+        return []
+    text, out, start = graph.text, [], 0
+    for word in text.split(' '):
+        key = word.lower().strip('.,')
+        if key in _ORDER_WORDS:
+            new = _ORDER_WORDS[key]
+            new = new.capitalize() if word[0].isupper() else new
+            out.append(text[:start] + new + text[start + len(key):])
+        start += len(word) + 1
+    return out
+
+
+def _replace(kind: str) -> Callable[[SceneGraph, dict, random.Random], list[str]]:
+    def replace(graph: SceneGraph, bank: dict, rng: random.Random) -> list[str]:
+        out = []
+        for i in graph.of_kind(kind):
+            node = graph.nodes[i]
+            if node.span is None:
+                continue
+            used = {n.label for n in graph.nodes}
+            others = [s for label, s in bank[_shelf(graph, i)].items() if label not in used]
+            if others:
+                out.append(apply_edits(graph.text, [(node.span, rng.choice(others))]))
+        return [t for t in out if t]
+    replace.__doc__ = f'Another {kind} of the same form in its place.'
+    return replace
+
+
+OPERATIONS: dict[str, Callable[[SceneGraph, dict, random.Random], list[str]]] = {
+    'swap_attributes': swap_attributes,
+    'swap_arguments': swap_arguments,
+    'swap_predicates': swap_predicates,
+    'swap_order': swap_order,
+    'replace_attribute': _replace('attribute'),
+    'replace_predicate': _replace('predicate'),
+    'replace_adverb': _replace('predicate_attribute'),
+}

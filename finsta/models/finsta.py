@@ -1,0 +1,233 @@
+"""FinstaModel: one post-training step, top to bottom (method.md section 4).
+
+backbone(text, video) -> host features
+StructureTeacher(graphs, frames) -> H_T, H_D, H_H and their alignment losses (OSC, PTC)
+transfer losses: host features <- teacher features
+After post-training the teacher is dropped: ``model.backbone`` alone does the task, with the keys
+and the computation of the plain backbone.
+"""
+
+from typing import Any
+
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+from finsta.models.backbones.base import BackboneFeatures
+from finsta.models.grounding import box_features, cell_of_frames, span_features
+from finsta.models.heads.base import BackboneInfo
+from finsta.models.teacher import StructureTeacher, TeacherOutput
+from finsta.models.transfer.inputs import TransferInputs
+from finsta.registry import BACKBONES, LOSSES, MODELS
+from finsta.structures import NODE_KINDS, TEXT, HolisticBatch
+
+STAGES = ('warmup', 'joint')
+
+
+@MODELS.register_module()
+class FinstaModel(BaseModel):
+    """A backbone with, optionally, a structure teacher and a task head.
+
+    Args:
+        backbone: config of a BACKBONES model.
+        head: config of a task head; None in post-training.
+        teacher: keyword arguments of StructureTeacher; None for fine-tuning, testing, and the
+            control arm.
+        transfer: configs of transfer losses (LOSSES).
+        host_weight: l_host, factor of the backbone's own objective during post-training.
+        freeze_backbone: train nothing of the backbone (linear probing of heads).
+        data_preprocessor: mmengine data preprocessor; default moves tensors only.
+
+    Attributes:
+        stage: 'warmup' (structure only, the host is not run) or 'joint'.
+        last_stats: statistics of the last training step, for the log.
+    """
+
+    def __init__(self, backbone: dict, head: dict | None = None, teacher: dict | None = None,
+                 transfer: list[dict] | None = None, host_weight: float = 1.0,
+                 freeze_backbone: bool = False, data_preprocessor: dict | None = None,
+                 init_cfg: dict | None = None) -> None:
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        self.backbone = BACKBONES.build(backbone)
+        self.info = BackboneInfo(dict(self.backbone.dims), self.backbone.embed_dim,
+                                 self.backbone.joint_dim, self.backbone.num_frames)
+        self.head = None if head is None else MODELS.build(head, default_args={'info': self.info})
+        self.teacher = None if teacher is None else StructureTeacher(self.backbone, **teacher)
+        self.transfer = nn.ModuleList()
+        if transfer:
+            if self.teacher is None:
+                raise ValueError('transfer losses need a teacher; set teacher or drop transfer')
+            context = {'pooled_dims': self._pooled_dims(), 'node_dims': self._node_dims(),
+                       'teacher_dim': self.teacher.dim}
+            self.transfer.extend(LOSSES.build(t, default_args=context) for t in transfer)
+        self.host_weight = host_weight
+        self.stage = 'joint'
+        self.last_stats: dict[str, float] = {}
+        if freeze_backbone:
+            self.backbone.requires_grad_(False)
+
+    def set_stage(self, stage: str) -> None:
+        """'warmup' trains the structure alone; 'joint' trains everything."""
+        if stage not in STAGES:
+            raise ValueError(f'stage must be one of {STAGES}, got {stage!r}')
+        if stage == 'warmup' and self.teacher is None:
+            raise ValueError('a warm-up stage needs a teacher')
+        self.stage = stage
+
+    def forward(self, inputs: dict[str, Any], data_samples: list | None = None,
+                mode: str = 'tensor') -> Any:
+        """mmengine's entry: ``mode`` is 'loss', 'predict' or 'tensor'; inputs as collated."""
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        return self.encode(inputs)
+
+    # -- one training step ------------------------------------------------------------------
+    def loss(self, inputs: dict[str, Any], data_samples: list) -> dict[str, Tensor]:
+        """All losses of one batch as ``loss_*`` entries of a flat dict."""
+        if self.teacher is None:
+            text, video = self.encode(inputs)
+            if self.head is None:
+                return self.backbone.host_loss(text, video)
+            return self.head.loss(self.backbone, text, video, data_samples)
+        graphs: HolisticBatch = self._graphs(inputs)
+        frames = self.backbone.preprocess_frames(inputs['frames'])
+        out = self.teacher(graphs, frames, inputs.get('frame_mask'), inputs.get('crop'),
+                           inputs['graph_frames'])
+        losses, stats = self.teacher.loss(out, graphs)
+        if self.stage == 'joint':
+            text, video = self.encode(inputs, frames)
+            if self.host_weight > 0:
+                host = self.backbone.host_loss(text, video)
+                losses |= {k: self.host_weight * v if k.startswith('loss') else v
+                           for k, v in host.items()}
+            seen = self.transfer_inputs(inputs, graphs, out, text, video)
+            for module in self.transfer:
+                losses |= module(seen)
+            stats['host_r1'] = _in_batch_r1(seen.student_similarity)
+        self.last_stats = stats
+        return losses
+
+    def encode(self, inputs: dict[str, Any], frames: Tensor | None = None
+               ) -> tuple[BackboneFeatures, BackboneFeatures]:
+        """Text features (B rows, then extra negatives) and video features of a batch."""
+        if frames is None:
+            frames = self.backbone.preprocess_frames(inputs['frames'])
+        texts = list(inputs['texts'])
+        if self.training and inputs.get('negative_texts') is not None:
+            texts += [t for row in inputs['negative_texts'] for t in row]
+        text = self.backbone.encode_text(texts)
+        video = self.backbone.encode_video(frames, inputs.get('frame_mask'), inputs.get('crop'))
+        return text, video
+
+    @torch.no_grad()
+    def predict(self, inputs: dict[str, Any], data_samples: list) -> list[dict]:
+        """Predictions of the head, one dict per sample."""
+        if self.head is None:
+            raise ValueError('this model has no head to predict with; set model.head in the '
+                             'config, e.g. dict(type="RetrievalHead")')
+        frames = self.backbone.preprocess_frames(inputs['frames'])
+        mask = inputs.get('frame_mask')
+        video = self.backbone.encode_video(frames, mask, inputs.get('crop'))
+        return self.head.predict(self.backbone, video, frames, mask, data_samples)
+
+    # -- matching host features with graph nodes ------------------------------------------------
+    def transfer_inputs(self, inputs: dict[str, Any], graphs: HolisticBatch, out: TeacherOutput,
+                        text: BackboneFeatures, video: BackboneFeatures) -> TransferInputs:
+        """Host and teacher features side by side; text rows beyond B are left out."""
+        size = graphs.tsg.num_samples
+        text = _first_rows(text, size)
+        seen = TransferInputs(graphs, teacher_pooled=out.pooled,
+                              teacher_similarity=out.similarity)
+        seen.student_pooled = {'text': text.text_pooled, 'video': video.video_pooled}
+        if 'cross' in self.backbone.streams:
+            fused = self.backbone.fuse(text, video)
+            seen.student_pooled['cross'] = fused.fused_pooled
+            self._cross_nodes(seen, graphs, out, text, fused)
+        seen.student_pooled = {k: v for k, v in seen.student_pooled.items() if v is not None}
+        if self.backbone.embed_dim:
+            seen.student_similarity = self.backbone.logit_scale() * self.backbone.similarity(
+                text, video)
+        self._text_nodes(seen, graphs, out, text)
+        self._video_nodes(seen, graphs, out, video, inputs['graph_frames'])
+        return seen
+
+    def _text_nodes(self, seen: TransferInputs, graphs: HolisticBatch, out: TeacherOutput,
+                    text: BackboneFeatures) -> None:
+        tsg = graphs.tsg
+        features, found = span_features(text.text, text.text_offsets, text.text_mask, tsg.span,
+                                        tsg.sample_ids)
+        seen.student_tsg, seen.student_tsg_mask = features, found
+        seen.student_nodes['text'] = features[found]
+        seen.teacher_nodes['text'] = out.h_tsg[found]
+
+    def _video_nodes(self, seen: TransferInputs, graphs: HolisticBatch, out: TeacherOutput,
+                     video: BackboneFeatures, graph_frames: Tensor) -> None:
+        dsg = graphs.dsg
+        frame = graph_frames[dsg.sample_ids, dsg.frame_ids].clamp(min=0)
+        cell = cell_of_frames(video.grid.frames_of_cell, frame.device)[frame].clamp(min=0)
+        mask = dsg.box_mask
+        box = box_features(video.video, dsg.box[mask], dsg.sample_ids[mask], cell[mask],
+                           video.grid.height, video.grid.width, video.grid.crop)
+        features = box.new_zeros(dsg.num_nodes, box.shape[-1])
+        features[mask] = box
+        seen.student_dsg, seen.student_dsg_mask = features, mask
+        seen.student_nodes['video'], seen.teacher_nodes['video'] = box, out.h_dsg[mask]
+        if video.frame_pooled is not None:
+            seen.student_frame = video.frame_pooled[dsg.sample_ids, cell]
+            predicate = dsg.kind == NODE_KINDS.index('predicate')
+            seen.student_nodes['frame'] = seen.student_frame[predicate]
+            seen.teacher_nodes['frame'] = out.h_dsg[predicate]
+
+    def _cross_nodes(self, seen: TransferInputs, graphs: HolisticBatch, out: TeacherOutput,
+                     text: BackboneFeatures, fused: BackboneFeatures) -> None:
+        if fused.fused_text is None:
+            return
+        tsg, hsg = graphs.tsg, graphs.hsg
+        start, end = fused.fused_text
+        features, found = span_features(fused.fused[:, start:end], text.text_offsets,
+                                        text.text_mask, tsg.span, tsg.sample_ids)
+        copies = hsg.modality == TEXT
+        total = out.h_hsg.new_zeros(tsg.num_nodes, out.h_hsg.shape[-1]).index_add(
+            0, hsg.source[copies], out.h_hsg[copies])
+        count = torch.bincount(hsg.source[copies], minlength=tsg.num_nodes).clamp(min=1)
+        found = found & (count > 0)
+        seen.student_nodes['cross'] = features[found]
+        seen.teacher_nodes['cross'] = (total / count[:, None])[found]
+
+    # -- small things ---------------------------------------------------------------------------
+    def _graphs(self, inputs: dict[str, Any]) -> HolisticBatch:
+        graphs = inputs.get('graphs')
+        if graphs is None:
+            raise ValueError('post-training needs scene graphs, but the batch has none: add '
+                             'dict(type="LoadGraphs", store=...) to the pipeline and parse the '
+                             'graphs with tools/scene_graphs/')
+        return graphs.to(inputs['frames'].device)
+
+    def _pooled_dims(self) -> dict[str, int]:
+        dims = {k: self.backbone.embed_dim or self.backbone.dims[k] for k in ('text', 'video')
+                if k in self.backbone.streams}
+        if 'cross' in self.backbone.streams:
+            dims['cross'] = self.backbone.dims['cross']
+        return dims
+
+    def _node_dims(self) -> dict[str, int]:
+        dims = dict(self.backbone.dims)
+        if self.backbone.embed_dim:
+            dims['frame'] = self.backbone.embed_dim
+        return dims
+
+
+def _first_rows(text: BackboneFeatures, size: int) -> BackboneFeatures:
+    return BackboneFeatures(text=text.text[:size], text_mask=text.text_mask[:size],
+                            text_offsets=text.text_offsets[:size],
+                            text_pooled=None if text.text_pooled is None
+                            else text.text_pooled[:size])
+
+
+def _in_batch_r1(similarity: Tensor | None) -> float:
+    if similarity is None or not len(similarity):
+        return float('nan')
+    target = torch.arange(len(similarity), device=similarity.device)
+    return float((similarity.argmax(1) == target).float().mean())

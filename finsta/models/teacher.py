@@ -1,0 +1,102 @@
+"""The structure module of the post-training stage: graphs in, three teachers out.
+
+Node features -> three graph encoders -> H_T, H_D, H_H, their pooled vectors, and the alignment
+losses that train them. It is built beside a backbone and dropped after post-training.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from finsta.models.backbones.base import VideoLanguageBackbone
+from finsta.registry import GRAPH_ENCODERS, LOSSES, NODE_ENCODERS
+from finsta.structures import GraphBatch, HolisticBatch
+
+
+@dataclass
+class TeacherOutput:
+    """Node states (N_T, D), (N_D, D), (N_H, D); pooled per stream (B, D); graph-level text x
+    video logits (B, B)."""
+
+    h_tsg: Tensor
+    h_dsg: Tensor
+    h_hsg: Tensor
+    pooled: dict[str, Tensor]
+    similarity: Tensor
+
+
+class StructureTeacher(nn.Module):
+    """Three graph encoders and what trains them.
+
+    Args:
+        backbone: the host, for the frozen node encoder.
+        encoder: config of a StructureEncoder (GRAPH_ENCODERS).
+        node_encoder: config of a NODE_ENCODERS module.
+        osc, ptc: configs of the alignment losses; None switches the term off (ablation).
+        weights: factors of ``osc``, ``ptc`` and ``graph`` (the graph-level contrast, ours: it
+            gives the teacher a similarity of its own, for the relational transfer and for its
+            accuracy in the log).
+        embed_dim: width of the graph-level space.
+    """
+
+    def __init__(self, backbone: VideoLanguageBackbone, encoder: dict,
+                 node_encoder: dict | None = None, osc: dict | None = None,
+                 ptc: dict | None = None, weights: dict[str, float] | None = None,
+                 embed_dim: int = 128) -> None:
+        super().__init__()
+        self.node_encoder = NODE_ENCODERS.build(node_encoder or {'type': 'FrozenBackboneEncoder'},
+                                                default_args={'backbone': backbone})
+        self.encoder = GRAPH_ENCODERS.build(encoder, default_args={
+            'label_dim': self.node_encoder.label_dim, 'region_dim': self.node_encoder.region_dim})
+        self.dim = self.encoder.dim
+        self.osc = None if osc is None else LOSSES.build(osc)
+        self.ptc = None if ptc is None else LOSSES.build(ptc)
+        self.weights = {'osc': 1.0, 'ptc': 1.0, 'graph': 1.0, **(weights or {})}
+        self.text_projection = nn.Linear(self.dim, embed_dim)
+        self.video_projection = nn.Linear(self.dim, embed_dim)
+        self.log_scale = nn.Parameter(torch.tensor(2.659))  # log(1 / 0.07), as CLIP starts
+
+    def forward(self, graphs: HolisticBatch, frames: Tensor, frame_mask: Tensor | None,
+                crop: Tensor | None, graph_frames: Tensor) -> TeacherOutput:
+        """Encode a batch; ``frames`` (B, F, 3, h, w) preprocessed, ``graph_frames`` (B, T)."""
+        regions, region_mask = self.node_encoder.encode_regions(frames, frame_mask, crop,
+                                                                graph_frames, graphs.dsg)
+        out = self.encoder(graphs, self.node_encoder.encode_labels, regions, region_mask)
+        pooled = {'text': pool_samples(out.h_tsg, graphs.tsg),
+                  'video': pool_samples(out.h_dsg, graphs.dsg),
+                  'cross': pool_samples(out.h_hsg, graphs.hsg)}
+        text = F.normalize(self.text_projection(pooled['text']).float(), dim=-1)
+        video = F.normalize(self.video_projection(pooled['video']).float(), dim=-1)
+        similarity = self.log_scale.exp().clamp(max=100) * text @ video.T
+        return TeacherOutput(out.h_tsg, out.h_dsg, out.h_hsg, pooled, similarity)
+
+    def loss(self, out: TeacherOutput, graphs: HolisticBatch
+             ) -> tuple[dict[str, Tensor], dict[str, float]]:
+        """The teacher's own losses and its statistics."""
+        losses, stats = {}, {}
+        for name in ('osc', 'ptc'):
+            module = getattr(self, name)
+            if module is not None and self.weights[name] > 0:
+                value, found = module(out.h_tsg, out.h_dsg, graphs)
+                losses[f'loss_{name}'] = self.weights[name] * value
+                stats |= found
+        target = torch.arange(len(out.similarity), device=out.similarity.device)
+        if self.weights['graph'] > 0:
+            both = (F.cross_entropy(out.similarity, target)
+                    + F.cross_entropy(out.similarity.T, target))
+            losses['loss_graph'] = self.weights['graph'] * both / 2
+        stats['teacher_r1'] = float((out.similarity.argmax(1) == target).float().mean())
+        for name in ('tsg', 'dsg'):
+            batch: GraphBatch = getattr(graphs, name)
+            stats[f'{name}_nodes'] = batch.num_nodes / max(batch.num_samples, 1)
+        stats['cross_pairs'] = len(graphs.cross_pairs) / max(graphs.tsg.num_samples, 1)
+        return losses, stats
+
+
+def pool_samples(h: Tensor, graphs: GraphBatch) -> Tensor:
+    """(B, D) mean over each sample's nodes of all frames; 0 for a sample without nodes."""
+    total = h.new_zeros(graphs.num_samples, h.shape[-1]).index_add(0, graphs.sample_ids, h)
+    count = torch.bincount(graphs.sample_ids, minlength=graphs.num_samples).clamp(min=1)
+    return total / count[:, None].to(h.dtype)

@@ -1,0 +1,35 @@
+"""What the transfer losses compare: the host's features and the teacher's, side by side."""
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from finsta.structures import HolisticBatch
+
+
+@dataclass
+class TransferInputs:
+    """Student (host) and teacher (structure) quantities of one batch.
+
+    Attributes:
+        student_pooled, teacher_pooled: stream -> (B, C) and (B, D).
+        student_nodes, teacher_nodes: name -> (n, C) and (n, D), row by row the same thing.
+        student_similarity, teacher_similarity: (B, B) text x video logits, None without them.
+        student_tsg: (N_T, C_text) span features; student_tsg_mask: (N_T,).
+        student_dsg: (N_D, C_video) box features; student_dsg_mask: (N_D,).
+        student_frame: (N_D, E) the temporal state of each visual node's frame, or None.
+        graphs: the batch of graphs.
+    """
+
+    graphs: HolisticBatch
+    student_pooled: dict[str, Tensor] = field(default_factory=dict)
+    teacher_pooled: dict[str, Tensor] = field(default_factory=dict)
+    student_nodes: dict[str, Tensor] = field(default_factory=dict)
+    teacher_nodes: dict[str, Tensor] = field(default_factory=dict)
+    student_similarity: Tensor | None = None
+    teacher_similarity: Tensor | None = None
+    student_tsg: Tensor | None = None
+    student_tsg_mask: Tensor | None = None
+    student_dsg: Tensor | None = None
+    student_dsg_mask: Tensor | None = None
+    student_frame: Tensor | None = None

@@ -1,0 +1,6 @@
+"""Video -> DynamicSceneGraph: annotations, motion, detectors."""
+
+from finsta.parsing.video.annotation import AnnotationVideoParser
+from finsta.parsing.video.tracking import IoUHungarianTracker
+
+__all__ = ['AnnotationVideoParser', 'IoUHungarianTracker']

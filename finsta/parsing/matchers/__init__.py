@@ -1,0 +1,7 @@
+"""(TSG, DSG) -> HSG: which text node and which visual node are the same thing."""
+
+from finsta.parsing.matchers.gold import GoldMatcher
+from finsta.parsing.matchers.lexical import LexicalMatcher
+from finsta.parsing.matchers.similarity import FrozenSimilarityMatcher
+
+__all__ = ['FrozenSimilarityMatcher', 'GoldMatcher', 'LexicalMatcher']

@@ -1,6 +1,7 @@
 """Quirks of released dependencies, each with its reason and the condition to remove it.
 
-``apply()`` is called once by ``import finsta``. Tests: tests/utils/test_compat.py.
+``apply()`` is called once by ``import finsta``. Tests: tests/utils/test_compat.py and
+tests/engine/test_optim.py (mixed precision on CPU).
 """
 
 import builtins
@@ -8,31 +9,32 @@ import os
 
 import torch
 
-_ALLOWED_GETATTR = {
-    ('HistoryBuffer', 'mean'), ('HistoryBuffer', 'max'), ('HistoryBuffer', 'min'),
-    ('HistoryBuffer', 'current'),
-}
+_HISTORY_METHODS = frozenset({'min', 'max', 'current', 'mean'})
 
 
 def _history_getattr(obj: object, name: str):
-    """The only attribute look-ups that a checkpoint of mmengine's may ask for.
+    """The only attribute look-ups that a checkpoint of mmengine's asks for.
+
+    ``HistoryBuffer`` pickles a dict of its four statistics methods, each written by pickle as
+    ``getattr(HistoryBuffer, name)``.
 
     Raises:
-        ValueError: for any other pair, so that a crafted file gets no attribute access.
+        ValueError: for any other object or name, so that a crafted file gets no attribute access.
     """
-    owner = obj.__name__ if isinstance(obj, type) else type(obj).__name__
-    if (owner, name) not in _ALLOWED_GETATTR:
+    from mmengine.logging import HistoryBuffer
+    if obj is not HistoryBuffer or name not in _HISTORY_METHODS:
+        owner = getattr(obj, '__name__', type(obj).__name__)
         raise ValueError(f'refusing to read attribute {name!r} of {owner} from a checkpoint')
-    return getattr(obj, name)
+    return getattr(HistoryBuffer, name)
 
 
 def allow_mmengine_checkpoints() -> None:
     """Let ``torch.load(weights_only=True)`` read mmengine's own training checkpoints.
 
-    mmengine 0.10.7 stores its message hub (HistoryBuffer, numpy scalars) in checkpoints and
-    calls ``torch.load`` without ``weights_only``; torch >= 2.6 then refuses the file. The types
-    are allowed one by one; ``getattr`` is replaced by a version restricted to HistoryBuffer's
-    statistics. Remove when mmengine >= 0.11 is the lower bound.
+    mmengine 0.10.7 stores its message hub (HistoryBuffer, numpy arrays and scalars) in
+    checkpoints and calls ``torch.load`` without ``weights_only``; torch >= 2.6 then refuses the
+    file. The types are allowed one by one; ``getattr`` is replaced by a version restricted to
+    HistoryBuffer's statistics. Remove when mmengine >= 0.11 is the lower bound.
     """
     import numpy as np
     from mmengine.logging import HistoryBuffer

@@ -1,0 +1,9 @@
+"""What runs a training or a test around the model: loops, hooks, optimisation, launching."""
+
+from finsta.engine.hooks import (BackboneExportHook, PredictionStripHook, StageHook,
+                                 StructureLogHook)
+from finsta.engine.loops import ResumableTrainLoop
+from finsta.engine.optim import Bf16OptimWrapper
+
+__all__ = ['BackboneExportHook', 'Bf16OptimWrapper', 'PredictionStripHook', 'ResumableTrainLoop',
+           'StageHook', 'StructureLogHook']

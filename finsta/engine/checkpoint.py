@@ -1,0 +1,180 @@
+"""Reading weights: three formats, nothing skipped silently.
+
+Formats: ``.pth`` of a training run (torch, ``weights_only``), ``.safetensors``, and the folder
+that ``backbone.save`` wrote. Two layouts: a whole model (keys ``backbone.*``, ``head.*``,
+``structure.*``) or a backbone alone. (ours)
+"""
+
+import json
+import re
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+from torch import Tensor, nn
+
+# parts of a training checkpoint that a model used for testing or fine-tuning has no place for
+_TRAINING_ONLY = ('structure', 'teacher', 'node_encoder', 'alignment', 'transfer', 'losses')
+_SHOWN = 4
+
+
+class CheckpointError(ValueError):
+    """A file that cannot be used as weights for this model; the message says why and what to
+    do."""
+
+
+@dataclass
+class LoadReport:
+    """What :func:`load_weights` did.
+
+    Attributes:
+        source: the file or folder. loaded: number of tensors taken over.
+        missing: keys of the model that kept their values.
+        ignored: keys of the file that serve training only.
+    """
+
+    source: str
+    loaded: int
+    missing: list[str] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        text = f'{self.loaded} tensors loaded from {self.source}'
+        if self.missing:
+            text += f'; kept as initialised: {_some(self.missing)}'
+        if self.ignored:
+            text += f'; not needed here: {_some(self.ignored)}'
+        return text
+
+
+def read_state_dict(source: str | Path) -> dict[str, Tensor]:
+    """Tensors of a checkpoint file or backbone folder, on the CPU.
+
+    Raises:
+        FileNotFoundError: naming the path.
+        CheckpointError: damaged file, unknown format, or no weights inside.
+    """
+    path = Path(source)
+    if not path.exists():
+        raise FileNotFoundError(f'there is no checkpoint at {path}')
+    if path.is_dir():
+        files = sorted(path.rglob('*.safetensors'))
+        if len(files) != 1:
+            raise CheckpointError(f'{path} should hold one .safetensors file as written by '
+                                  f'backbone.save, found {len(files)}')
+        path = files[0]
+    if path.suffix == '.safetensors':
+        return _read_safetensors(path)
+    if not zipfile.is_zipfile(path):
+        raise CheckpointError(f'{path} is not a checkpoint, or was cut off while it was written '
+                              f'({path.stat().st_size} bytes); take the one before it')
+    try:
+        content = torch.load(path, map_location='cpu', weights_only=True)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise CheckpointError(f'{path} holds something other than weights, or is damaged, and '
+                              f'was not opened: {reason}') from error
+    state = content.get('state_dict', content) if isinstance(content, dict) else {}
+    state = {key: value for key, value in state.items() if isinstance(value, Tensor)}
+    if not state:
+        raise CheckpointError(f'{path} holds no weights (expected a dict of tensors, or one '
+                              'under the key "state_dict")')
+    return {re.sub(r'^module\.', '', key): value for key, value in state.items()}
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+    try:
+        return load_file(path)
+    except (SafetensorError, json.JSONDecodeError) as error:
+        raise CheckpointError(f'{path} is damaged: {error}') from error
+
+
+def load_weights(model: nn.Module, source: str | Path,
+                 optional: tuple[str, ...] = ()) -> LoadReport:
+    """Copy the weights of a checkpoint into a model that has a ``backbone``, or into any module.
+
+    A checkpoint without ``backbone.*`` keys is taken for a backbone alone.
+
+    Args:
+        model: whole model, DDP-wrapped or not.
+        source: see :func:`read_state_dict`.
+        optional: first names of keys that the file may lack, e.g. ``('head',)`` when starting a
+            fine-tuning from a post-trained model. What the file does have of them must fit.
+
+    Raises:
+        CheckpointError: when keys of the model are not in the file, when the file has keys that
+            the model has not, or when shapes differ: counts, the first few, and the remedy.
+    """
+    model = model.module if is_model_wrapper(model) else model
+    state = read_state_dict(source)
+    target, absent = model, []
+    if hasattr(model, 'backbone') and not any(k.startswith('backbone.') for k in state):
+        target = model.backbone
+        absent = [k for k in model.state_dict() if not k.startswith('backbone.')]
+    own = target.state_dict()
+    missing = [k for k in own if k not in state]
+    unexpected = [k for k in state if k not in own]
+    ignored = [k for k in unexpected if k.split('.')[0] in (*_TRAINING_ONLY, *optional)]
+    forgiven = [k for k in missing + absent if k.split('.')[0] in optional]
+    shapes = [f'{k} {tuple(state[k].shape)} instead of {tuple(own[k].shape)}'
+              for k in own if k in state and state[k].shape != own[k].shape]
+    _complain(model, source, sorted({*missing, *absent} - {*forgiven}),
+              sorted({*unexpected} - {*ignored}), shapes)
+    target.load_state_dict({k: v for k, v in state.items() if k in own}, strict=False)
+    report = LoadReport(str(source), len(own) - len(missing), forgiven, ignored)
+    print_log(str(report), logger='current')
+    return report
+
+
+def _complain(model: nn.Module, source: str | Path, missing: list[str], unexpected: list[str],
+              shapes: list[str]) -> None:
+    if not (missing or unexpected or shapes):
+        return
+    backbone = type(getattr(model, 'backbone', model)).__name__
+    problems = []
+    if missing:
+        problems.append(f'{len(missing)} keys are missing in it: {_some(missing)}')
+    if unexpected:
+        problems.append(f'{len(unexpected)} of its keys are unknown to the model: '
+                        f'{_some(unexpected)}')
+    if shapes:
+        problems.append(f'{len(shapes)} tensors have another shape: {_some(shapes)}')
+    if missing and all(not k.startswith('backbone.') for k in missing) \
+            and not (shapes or unexpected):
+        remedy = ('it has the backbone but not the task head; test it with --zero-shot, or '
+                  'fine-tune first (tools/train.py ... --cfg-options load_from=...)')
+    else:
+        remedy = ('it was made with another backbone, size or head; take the config that it was '
+                  'trained with (printed at the top of its log), or a checkpoint of this one')
+    raise CheckpointError(f'{source} does not fit this model (backbone {backbone}): '
+                          f'{"; ".join(problems)}. Remedy: {remedy}')
+
+
+def _some(names: list[str]) -> str:
+    shown = ', '.join(names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f'{shown}, ... ({len(names)} in all)'
+
+
+def latest_checkpoint(work_dir: str | Path) -> str | None:
+    """The newest ``iter_*.pth`` / ``epoch_*.pth`` of a work directory that is complete.
+
+    A run that was killed while writing leaves a file that is cut off; it is named in the log and
+    the one before it is taken. None when there is none.
+    """
+    found = []
+    for path in Path(work_dir).glob('*.pth'):
+        match = re.fullmatch(r'(?:iter|epoch)_(\d+)', path.stem)
+        if match:
+            found.append((int(match.group(1)), path))
+    for _, path in sorted(found, reverse=True):
+        # the directory of a zip archive stands at its end
+        if zipfile.is_zipfile(path):
+            return str(path)
+        print_log(f'{path} was cut off while it was written; taking the one before it',
+                  logger='current', level=30)
+    return None

@@ -1,0 +1,54 @@
+"""The schedule of Finsta's post-training: warm-up of the structure, then joint."""
+
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+
+from finsta.registry import HOOKS
+
+STAGES = ('warmup', 'joint')
+
+
+@HOOKS.register_module()
+class StageHook(Hook):
+    """Tells the model which stage an iteration belongs to (method.md, training schedule).
+
+    Iterations ``0 .. warmup_iters - 1`` are ``'warmup'`` (only the structure learns; the backbone
+    gets no gradient), the rest ``'joint'``. The stage follows from the iteration number, so a
+    resumed run is in the right one.
+
+    Args:
+        warmup_iters: length of the warm-up; 0 = joint from the start.
+
+    Raises:
+        TypeError: when the model has no ``set_stage(name)``.
+    """
+
+    # before the other hooks of the iteration look at the model
+    priority = 'VERY_HIGH'
+
+    def __init__(self, warmup_iters: int) -> None:
+        if warmup_iters < 0:
+            raise ValueError(f'StageHook.warmup_iters must be >= 0, got {warmup_iters}')
+        self.warmup_iters = warmup_iters
+        self.stage: str | None = None
+
+    def before_train(self, runner) -> None:
+        """Check the model before any data is read."""
+        model = _unwrapped(runner)
+        if not hasattr(model, 'set_stage'):
+            raise TypeError(f'StageHook needs a model with set_stage(name), {type(model).__name__}'
+                            ' has none; take the hook out of custom_hooks')
+        self.stage = None
+
+    def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
+        """Switch the model's stage when the iteration asks for another one."""
+        stage = STAGES[runner.iter >= self.warmup_iters]
+        if stage != self.stage:
+            _unwrapped(runner).set_stage(stage)
+            print_log(f'iteration {runner.iter}: stage "{stage}"', logger='current')
+            self.stage = stage
+
+
+def _unwrapped(runner):
+    return runner.model.module if is_model_wrapper(runner.model) else runner.model

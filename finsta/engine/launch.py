@@ -1,0 +1,112 @@
+"""What tools/train.py and tools/test.py share: finding configs, flags, errors in sentences."""
+
+import argparse
+import difflib
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.logging import print_log
+
+from finsta.structures import GraphError
+from finsta.utils.compat import cpu_ddp_cfg, init_cpu_process_group
+
+PACKAGE = Path(__file__).resolve().parents[1]
+# a checkout has configs/ beside the package; an installed wheel has them inside it
+CONFIG_ROOTS = (PACKAGE.parent, PACKAGE / '.mim')
+
+
+class UsageError(ValueError):
+    """Flags that do not go together or do not suit this machine or config."""
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of both tools."""
+    parser.add_argument('--work-dir', help='where logs and checkpoints go '
+                        '(default: work_dirs/<name of the config>)')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={},
+                        metavar='KEY=VALUE', help='change config values, e.g. '
+                        'model.backbone.path=/data/clip train_dataloader.batch_size=8')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'],
+                        default='none', help='how the processes were started')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0,
+                        help='given by some launchers')
+    parser.add_argument('--debug', action='store_true', help='show tracebacks of all errors')
+
+
+def find_config(path: str) -> str:
+    """A config path as given, else relative to the checkout, else to the installed package.
+
+    Raises:
+        FileNotFoundError: with the configs whose names come closest.
+    """
+    given = Path(path)
+    for candidate in (given, *(root / given for root in CONFIG_ROOTS),
+                      *(root / 'configs' / given for root in CONFIG_ROOTS)):
+        if candidate.is_file():
+            return str(candidate)
+    known = sorted(str(file.relative_to(root)) for root in CONFIG_ROOTS
+                   for file in (root / 'configs').rglob('*.py') if '_base_' not in file.parts)
+    close = difflib.get_close_matches(str(given), known, n=3, cutoff=0.5)
+    hint = f'; did you mean {", ".join(close)}?' if close else ''
+    raise FileNotFoundError(f'there is no config {path}{hint}')
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """Config file + ``--cfg-options`` + work directory + launcher."""
+    filename = find_config(args.config)
+    config = Config.fromfile(filename)
+    config.merge_from_dict(args.cfg_options)
+    config.launcher = args.launcher
+    if args.work_dir is not None:
+        config.work_dir = args.work_dir
+    elif config.get('work_dir') is None:
+        config.work_dir = os.path.join('work_dirs', Path(filename).stem)
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return config
+
+
+def prepare_distributed(config: Config) -> None:
+    """On a machine without CUDA: gloo processes and a DDP wrapper that leaves the model there."""
+    if config.launcher == 'none' or torch.cuda.is_available():
+        return
+    if config.launcher == 'pytorch':
+        init_cpu_process_group()
+    if config.get('model_wrapper_cfg') is None:
+        config.model_wrapper_cfg = cpu_ddp_cfg(config.get('find_unused_parameters', False))
+
+
+@contextmanager
+def errors_in_sentences(debug: bool) -> Iterator[None]:
+    """Print what the user can mend (missing data, packages, bad files) and exit with code 2.
+
+    An error counts as such when it is a FileNotFoundError, an ImportError, an error class of this
+    package, or a ValueError that a line of this package raised; any other is a bug and keeps its
+    traceback. ``debug`` leaves all as they are.
+    """
+    try:
+        yield
+    except Exception as error:
+        if debug or not _is_worded(error):
+            raise
+        print_log(f'stopped by {type(error).__name__}', logger='current', level=10)
+        print(f'\nerror: {error}\n(--debug shows where this happened)', file=sys.stderr)
+        sys.exit(2)
+
+
+def _is_worded(error: Exception) -> bool:
+    if isinstance(error, FileNotFoundError | GraphError):
+        return True
+    if isinstance(error, ImportError):
+        # a missing package can be installed; a missing part of this one is a bug
+        return (error.name or '').split('.')[0] != PACKAGE.name
+    if type(error).__module__.split('.')[0] == 'finsta':
+        return True
+    frames = traceback.extract_tb(error.__traceback__)
+    raised_here = bool(frames) and Path(frames[-1].filename).resolve().is_relative_to(PACKAGE)
+    return isinstance(error, ValueError) and raised_here

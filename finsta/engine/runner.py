@@ -1,0 +1,36 @@
+"""The Runner with two differences: weights are checked, and the command line's seed wins."""
+
+from mmengine.logging import print_log
+from mmengine.runner import Runner
+
+from finsta.engine.checkpoint import load_weights
+
+
+class FinstaRunner(Runner):
+    """mmengine's Runner, except that
+
+    - ``load_from`` goes through :func:`finsta.engine.checkpoint.load_weights`: mmengine's own
+      loader logs keys and shapes that do not fit and goes on. ``cfg.load_optional`` names the
+      parts a checkpoint may lack (default ``('head',)``: fine-tuning adds one);
+    - on ``resume``, ``cfg.command_line_seed`` is kept where mmengine takes the checkpoint's.
+    """
+
+    def load_or_resume(self) -> None:
+        """Initial weights, or the state of an interrupted run."""
+        if self._has_loaded or self._resume or self._load_from is None:
+            super().load_or_resume()
+            return
+        load_weights(self.model, self._load_from,
+                     optional=tuple(self.cfg.get('load_optional', ('head',))))
+        self._has_loaded = True
+
+    def resume(self, filename: str, *args, **kwargs) -> None:
+        """Continue a run from a checkpoint of its own."""
+        super().resume(filename, *args, **kwargs)
+        seed = self.cfg.get('command_line_seed')
+        if seed is not None and seed != self.seed:
+            print_log(f'--seed {seed} replaces the seed {self.seed} that the run began with: '
+                      'what follows differs from the uninterrupted run', logger='current',
+                      level=30)
+            self._randomness_cfg.update(seed=seed)
+            self.set_randomness(**self._randomness_cfg)

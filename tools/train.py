@@ -1,0 +1,78 @@
+"""Train: ``python tools/train.py configs/finsta/videoqa_msvd.py``.
+
+Post-training and fine-tuning alike; the config says which. ``--resume`` continues an interrupted
+run as if it had not stopped.
+"""
+
+import argparse
+
+from mmengine.config import Config
+
+from finsta.engine.checkpoint import latest_checkpoint
+from finsta.engine.launch import (UsageError, add_common_arguments, errors_in_sentences,
+                                  load_config, prepare_distributed)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
+    parser.add_argument('config', help='file, relative to here, the checkout or the package')
+    parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',
+                        help='continue from a checkpoint; without a name: the last complete one '
+                        'of the work directory')
+    parser.add_argument('--amp', nargs='?', const='bf16', choices=['bf16', 'fp16'],
+                        help='mixed precision; bf16 runs on CPU and GPU, fp16 on GPU')
+    parser.add_argument('--no-validate', action='store_true', help='skip validations')
+    parser.add_argument('--auto-scale-lr', action='store_true',
+                        help='scale the learning rate with the total batch size')
+    parser.add_argument('--seed', type=int, help="wins over the config's")
+    parser.add_argument('--deterministic', action='store_true',
+                        help='deterministic algorithms only')
+    add_common_arguments(parser)
+    return parser.parse_args()
+
+
+def apply_flags(config: Config, args: argparse.Namespace) -> Config:
+    """Write the flags into the config."""
+    if args.seed is not None:
+        config.randomness = dict(config.get('randomness', {}), seed=args.seed)
+        config.command_line_seed = args.seed
+    if args.deterministic:
+        config.randomness = dict(config.get('randomness', {}), deterministic=True)
+    if args.amp is not None:
+        if args.amp == 'fp16':
+            import torch
+            if not torch.cuda.is_available():
+                raise UsageError('--amp fp16 needs a GPU; on this machine use --amp bf16')
+            config.optim_wrapper.update(type='AmpOptimWrapper', dtype='float16')
+        else:
+            config.optim_wrapper.type = 'Bf16OptimWrapper'
+    if args.no_validate:
+        config.val_cfg = config.val_dataloader = config.val_evaluator = None
+        config.get('default_hooks', {}).get('checkpoint', {}).pop('save_best', None)
+    if args.auto_scale_lr:
+        if 'base_batch_size' not in config.get('auto_scale_lr', {}):
+            raise UsageError(f'{args.config} has no auto_scale_lr.base_batch_size, the batch size '
+                             'its learning rate was chosen for')
+        config.auto_scale_lr.enable = True
+    config.resume = args.resume is not None
+    if args.resume == 'auto':
+        config.load_from = latest_checkpoint(config.work_dir)
+        config.resume = config.load_from is not None
+        if not config.resume:
+            print(f'--resume: {config.work_dir} has no checkpoint, so the run begins at the start')
+    elif args.resume is not None:
+        config.load_from = args.resume
+    return config
+
+
+def main() -> None:
+    args = parse_args()
+    with errors_in_sentences(args.debug):
+        from finsta.engine.runner import FinstaRunner
+        config = apply_flags(load_config(args), args)
+        prepare_distributed(config)
+        FinstaRunner.from_cfg(config).train()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,5 +1,6 @@
 """The nouns of the project; imported by every other package, imports none of them."""
 
+from finsta.structures.answers import AnswerVocabulary
 from finsta.structures.drawing import to_networkx
 from finsta.structures.graph_batch import (
                                            ATTENTION_EDGE_TYPES,
@@ -25,7 +26,7 @@ from finsta.structures.scene_graph import (
 
 __all__ = [
     'ATTENTION_EDGE_TYPES', 'EDGE_SCHEMA', 'EDGE_TYPES', 'NODE_KINDS', 'NUM_EDGE_TYPES', 'TEXT',
-    'VISUAL', 'CrossEdge', 'DynamicSceneGraph', 'Edge', 'GraphBatch', 'GraphError',
+    'VISUAL', 'AnswerVocabulary', 'CrossEdge', 'DynamicSceneGraph', 'Edge', 'GraphBatch', 'GraphError',
     'HolisticBatch', 'HolisticSceneGraph', 'Node', 'SceneGraph', 'VideoTextSample',
     'link_by_entity', 'to_networkx',
 ]

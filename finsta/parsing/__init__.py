@@ -3,6 +3,6 @@
 Each parser's own dependencies (spaCy, transformers, OpenCV) are imported when it is built.
 """
 
-from finsta.parsing import text, video
+from finsta.parsing import matchers, store, text, video
 
-__all__ = ['text', 'video']
+__all__ = ['matchers', 'store', 'text', 'video']

@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from finsta.parsing.text.conllu import Sentence, read_conllu  # noqa: E402
 from finsta.parsing.text.lemma_tables import build_lemma_tables  # noqa: E402
+from finsta.parsing.text.pipeline import keep_hyphens  # noqa: E402
 
 LICENCE_NOTE = ('Trained on UD_English-EWT (Universal Dependencies, English Web Treebank), '
                 'licence CC BY-SA 4.0: https://creativecommons.org/licenses/by-sa/4.0/ . '
@@ -32,6 +33,7 @@ def build_pipeline(width: int, depth: int, rows: list[int], hidden: int, seed: i
     from spacy.util import fix_random_seed
     fix_random_seed(seed)
     nlp = spacy.blank('en')
+    keep_hyphens(nlp)
     attrs = ['NORM', 'PREFIX', 'SUFFIX', 'SHAPE']
     nlp.add_pipe('tok2vec', config={'model': {
         '@architectures': 'spacy.Tok2Vec.v2',
@@ -118,7 +120,6 @@ def train(nlp, args, corpora: dict) -> dict:
     from thinc.api import Adam
     rng = random.Random(args.seed)
     nlp.initialize(lambda: make_examples(nlp, corpora['train'] + corpora['silver'][:2000]))
-    nlp.select_pipes(disable=[p for p in nlp.pipe_names if p == 'lemmatizer'])
     sgd = Adam(args.lr, L2=0.01, grad_clip=1.0, use_averages=True, L2_is_weight_decay=True)
     per_epoch = len(batches(corpora['train'] + corpora['silver'], args.batch_words,
                             random.Random(0)))
@@ -225,6 +226,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Read, train, finish."""
     args = parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
     corpora = {}
     for split in ('train', 'dev', 'test'):
         path = args.treebank / f'en_ewt-ud-{split}.conllu'

@@ -12,7 +12,7 @@ RULES = {
     'noun': [['ies', 'y'], ['ches', 'ch'], ['shes', 'sh'], ['sses', 'ss'], ['xes', 'x'],
              ['zzes', 'zz'], ['men', 'man'], ['ss', 'ss'], ['us', 'us'], ['is', 'is'],
              ['s', '']],
-    'verb': [['ies', 'y'], ['ied', 'y'], ['ches', 'ch'], ['shes', 'sh'], ['sses', 'ss'],
+    'verb': [*([2 * c + end, c] for end in ('ing', 'ed') for c in 'bdgmnprt'), ['ies', 'y'], ['ied', 'y'], ['ches', 'ch'], ['shes', 'sh'], ['sses', 'ss'],
              ['xes', 'x'], ['zzes', 'zz'], ['s', ''], ['ing', ''], ['ing', 'e'], ['ed', ''],
              ['ed', 'e']],
     'adj': [['iest', 'y'], ['ier', 'y'], ['est', ''], ['est', 'e'], ['er', ''], ['er', 'e']],
@@ -26,11 +26,6 @@ def by_rules(form: str, kind: str, index: set[str]) -> str:
     """The lemma that the rules give a lower-cased form: a known lemma first."""
     candidates = [form[:-len(end)] + new for end, new in RULES.get(kind, ())
                   if form.endswith(end) and len(form) > len(end) + 1]
-    # "running" -> "run": an undoubled consonant is accepted only when the lemma is known
-    for end in ('ing', 'ed', 'er', 'est'):
-        stem = form[:-len(end)]
-        if form.endswith(end) and len(stem) > 2 and stem[-1] == stem[-2]:
-            candidates.insert(0, stem[:-1])
     for candidate in candidates:
         if candidate in index:
             return candidate

@@ -1,0 +1,4 @@
+class Conventions:
+    @classmethod
+    def load(cls,n): return cls()
+    def apply(self,tree,draft): pass

@@ -1,0 +1,150 @@
+"""Score a text parser on captions with gold graphs: micro F1 over sets of tuples.
+
+    python tools/analysis/eval_text_parser.py --gold FACTUAL/random/dev.csv --json out.json
+
+``--gold``: CSV with columns caption and scene_graph (FACTUAL's form). A tuple counts when it is
+equal after lower-casing: (object), (object, is, attribute), (subject, predicate, object).
+``--predictions FILE`` (caption TAB graph a line) scores somebody else's output instead.
+"""
+
+import argparse
+import csv
+import json
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from finsta.parsing.text.factual import read_line, score_set, tuples_of, write_line  # noqa: E402
+from finsta.registry import SG_PARSERS  # noqa: E402
+
+_PARSER = None
+
+
+def read_gold(path: Path, rows: slice) -> tuple[list[str], list[set]]:
+    """Captions and gold tuple sets of a CSV file."""
+    with open(path, encoding='utf-8', newline='') as stream:
+        reader = csv.DictReader(stream)
+        missing = {'caption', 'scene_graph'} - set(reader.fieldnames or ())
+        if missing:
+            raise SystemExit(f'{path}: column {sorted(missing)[0]!r} is missing, the file has '
+                             f'{reader.fieldnames}')
+        found = list(reader)[rows]
+    return ([r['caption'] for r in found],
+            [score_set(read_line(r['scene_graph'])) for r in found])
+
+
+def kind_of(item: tuple[str, ...]) -> str:
+    """The row of the table that a tuple is counted in."""
+    return {1: 'object'}.get(len(item)) or ('attribute' if item[1] == 'is' else 'relation')
+
+
+def micro_f1(predicted: list[set], gold: list[set]) -> dict[str, dict[str, float]]:
+    """Precision, recall and F1 by kind of tuple and over all, from counts over all captions."""
+    right, said, true = Counter(), Counter(), Counter()
+    for p, g in zip(predicted, gold, strict=True):
+        for counter, items in ((right, p & g), (said, p), (true, g)):
+            counter.update(kind_of(item) for item in items)
+            counter['all'] += len(items)
+    table = {}
+    for kind in ('object', 'attribute', 'relation', 'all'):
+        precision = right[kind] / said[kind] if said[kind] else 0.0
+        recall = right[kind] / true[kind] if true[kind] else 0.0
+        both = precision + recall
+        table[kind] = {'precision': precision, 'recall': recall, 'gold': true[kind],
+                       'f1': 2 * precision * recall / both if both else 0.0}
+    return table
+
+
+def _start(config: dict) -> None:
+    global _PARSER
+    _PARSER = SG_PARSERS.build(config)
+
+
+def _work(texts: list[str]) -> list:
+    return [tuples_of(graph) for graph in _PARSER.parse(texts)]
+
+
+def predict(config: dict, captions: list[str], workers: int, chunk: int = 500):
+    """Tuples of every caption, and seconds of parsing (without loading the parser)."""
+    chunks = [captions[i:i + chunk] for i in range(0, len(captions), chunk)]
+    out: list = []
+    if workers < 2:
+        _start(config)
+        begin = time.perf_counter()
+        for part in chunks:
+            out += _work(part)
+            print(f'\r{len(out)}/{len(captions)} captions', end='', flush=True)
+        seconds = time.perf_counter() - begin
+    else:
+        with ProcessPoolExecutor(workers, get_context('spawn'), _start, (config,)) as pool:
+            list(pool.map(_work, [captions[:1]] * (workers * 4)))  # every worker has loaded
+            begin = time.perf_counter()
+            for done in pool.map(_work, chunks):
+                out += done
+                print(f'\r{len(out)}/{len(captions)} captions', end='', flush=True)
+            seconds = time.perf_counter() - begin
+    print()
+    return out, seconds
+
+
+def read_predictions(path: Path, captions: list[str]) -> list:
+    """Tuples of a "caption TAB graph" file; captions it lacks get none."""
+    lines = (line.rstrip('\n').split('\t') for line in open(path, encoding='utf-8'))
+    table = {line[0].strip().lower(): read_line(line[1]) for line in lines if len(line) == 2}
+    found = sum(c.strip().lower() in table for c in captions)
+    print(f'{path}: has {found} of {len(captions)} captions')
+    return [table.get(c.strip().lower(), []) for c in captions]
+
+
+def show(table: dict) -> None:
+    """Print the table."""
+    print(f'{"":10}{"P":>8}{"R":>8}{"F1":>8}{"gold":>8}')
+    for kind, row in table.items():
+        print(f'{kind:10}{row["precision"]:8.3f}{row["recall"]:8.3f}{row["f1"]:8.3f}'
+              f'{row["gold"]:8d}')
+
+
+def main() -> None:
+    """Command line; see the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('--gold', type=Path, required=True)
+    parser.add_argument('--parser-config', default='{"type": "RuleTextParser"}',
+                        help='SG_PARSERS config, as JSON')
+    parser.add_argument('--predictions', type=Path, help='score this file, parse nothing')
+    parser.add_argument('--rows', default=':', help='slice of the gold rows, e.g. 0:2000')
+    parser.add_argument('--workers', type=int, default=1, help='processes')
+    parser.add_argument('--json', type=Path, help='write the table here')
+    parser.add_argument('--errors', type=Path, help='write every wrong caption here')
+    args = parser.parse_args()
+    first, last = args.rows.split(':')
+    rows = slice(int(first) if first else None, int(last) if last else None)
+    captions, gold = read_gold(args.gold, rows)
+    rate = None
+    if args.predictions:
+        tuples = read_predictions(args.predictions, captions)
+    else:
+        tuples, seconds = predict(json.loads(args.parser_config), captions, args.workers)
+        rate = len(captions) / seconds
+    predicted = [score_set(t) for t in tuples]
+    table = micro_f1(predicted, gold)
+    show(table)
+    if rate is not None:
+        print(f'{rate:.0f} captions/s with {args.workers} process(es)')
+    if args.json:
+        args.json.write_text(json.dumps({'gold': args.gold.name, 'captions': len(captions),
+                                         'captions_per_second': rate, 'table': table}, indent=1))
+    if args.errors:
+        with open(args.errors, 'w', encoding='utf-8') as stream:
+            for caption, p, g in zip(captions, predicted, gold, strict=True):
+                if p != g:
+                    stream.write(f'{caption}\n  gold only {write_line(sorted(g - p))}\n'
+                                 f'  ours only {write_line(sorted(p - g))}\n')
+
+
+if __name__ == '__main__':
+    main()

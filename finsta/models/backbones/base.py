@@ -9,8 +9,10 @@ Shapes: B samples, L text tokens, F input frames, T' temporal cells, N = h * w s
 S fused positions, C the stream's width, E the joint embedding width.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -84,16 +86,47 @@ class VideoLanguageBackbone(BaseModule):
         dims: dict stream -> C. embed_dim: E (0 where there is no joint space).
         frame_size: (height, width) that ``preprocess_frames`` resizes to.
         num_frames: frames per video that the released model was trained with.
+        cfg: JSON-able config dict that builds this class at these sizes without any download.
+        tokenizer: a fast tokeniser of transformers.
     """
 
     streams: tuple[str, ...] = ()
 
     def __init__(self, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
+        self.cfg: dict[str, Any] = {}
+        self.tokenizer: Any = None
         self.dims: dict[str, int] = {}
         self.embed_dim = 0
         self.frame_size = (224, 224)
         self.num_frames = 8
+
+    # -- weights --------------------------------------------------------------------------------
+    def init_weights(self) -> None:
+        """Load ``init_cfg=dict(type='Pretrained', checkpoint=...)``, else keep what the
+        constructor made. mmengine's version would call transformers' own ``init_weights`` on the
+        inner model and load checkpoints without complaint about keys."""
+        if self.is_init:
+            return
+        cfgs = self.init_cfg or []
+        for cfg in [cfgs] if isinstance(cfgs, dict) else cfgs:
+            if cfg.get('type') != 'Pretrained':
+                raise ValueError(f'{type(self).__name__} takes init_cfg of type "Pretrained" '
+                                 f'only, got {cfg.get("type")!r}')
+            self.load(cfg['checkpoint'])
+        self._is_init = True
+
+    def load(self, source: str | os.PathLike, allow_missing: Sequence[str] = (),
+             allow_unexpected: Sequence[str] = ()) -> Any:
+        """Weights of a saved backbone (folder), or of a file; see checkpoint.load_into."""
+        from .checkpoint import load_into
+        return load_into(self, source, allow_missing, allow_unexpected)
+
+    def save(self, folder: str | os.PathLike, provenance: dict[str, Any] | None = None,
+             dtype: torch.dtype | None = None) -> Path:
+        """This backbone alone to ``folder``; read by :func:`load_backbone`."""
+        from .checkpoint import save_backbone
+        return save_backbone(self, folder, provenance, dtype)
 
     # -- inputs ---------------------------------------------------------------------------------
     def preprocess_frames(self, frames: Tensor) -> Tensor:

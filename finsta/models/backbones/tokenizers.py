@@ -2,8 +2,8 @@
 
 A tiny WordPiece tokeniser is built from a word list: special tokens, every printable ASCII
 character, frequent pieces of the listed words, and the listed words whole, so that every English
-word has a spelling. Ours; the file format is transformers' own, a folder
-that ``AutoTokenizer.from_pretrained`` reads.
+word has a spelling. Ours; the file format is transformers' own, a folder that
+``AutoTokenizer.from_pretrained`` reads.
 
 Shapes: B texts, L tokens of the longest.
 """
@@ -127,9 +127,10 @@ def encode_batch(tokenizer: Any, texts: Sequence[str], max_length: int,
         return dict(input_ids=empty, attention_mask=empty.bool(),
                     offsets=torch.zeros(0, 0, 2, dtype=torch.long, device=device))
     # a text that spells a special token, e.g. '<video>', is text
-    out = tokenizer(list(texts), padding=True, split_special_tokens=True, truncation=True, max_length=max_length,
-                    padding_side='right', return_offsets_mapping=True,
-                    return_special_tokens_mask=True, return_tensors='pt')
+    out = tokenizer(list(texts), padding=True, truncation=True, max_length=max_length,
+                    padding_side='right', split_special_tokens=True,
+                    return_offsets_mapping=True, return_special_tokens_mask=True,
+                    return_tensors='pt')
     special = out['special_tokens_mask'].bool()
     offsets = out['offset_mapping'].masked_fill(special.unsqueeze(-1), 0)
     return dict(input_ids=out['input_ids'].to(device),

@@ -12,8 +12,13 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 from finsta.engine.checkpoint import load_weights
-from finsta.engine.launch import (UsageError, add_common_arguments, errors_in_sentences,
-                                  load_config, prepare_distributed)
+from finsta.engine.launch import (
+    UsageError,
+    add_common_arguments,
+    errors_in_sentences,
+    load_config,
+    prepare_distributed,
+)
 
 
 def parse_args() -> argparse.Namespace:

@@ -9,8 +9,13 @@ import argparse
 from mmengine.config import Config
 
 from finsta.engine.checkpoint import latest_checkpoint
-from finsta.engine.launch import (UsageError, add_common_arguments, errors_in_sentences,
-                                  load_config, prepare_distributed)
+from finsta.engine.launch import (
+    UsageError,
+    add_common_arguments,
+    errors_in_sentences,
+    load_config,
+    prepare_distributed,
+)
 
 
 def parse_args() -> argparse.Namespace:

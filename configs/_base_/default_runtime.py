@@ -10,9 +10,6 @@ default_hooks = dict(
                     save_last=True),
     sampler_seed=dict(type='DistSamplerSeedHook'))
 
-# nodes, edges, positives and the teacher's own accuracy; logs nothing for a model without them
-custom_hooks = [dict(type='StructureLogHook', interval=20)]
-
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),

@@ -2,7 +2,7 @@
 
 Formats: ``.pth`` of a training run (torch, ``weights_only``), ``.safetensors``, and the folder
 that ``backbone.save`` wrote. Two layouts: a whole model (keys ``backbone.*``, ``head.*``,
-``structure.*``) or a backbone alone. (ours)
+``teacher.*``) or a backbone alone. (ours)
 """
 
 import json
@@ -17,7 +17,7 @@ from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
 # parts of a training checkpoint that a model used for testing or fine-tuning has no place for
-_TRAINING_ONLY = ('structure', 'teacher', 'node_encoder', 'alignment', 'transfer', 'losses')
+_TRAINING_ONLY = ('teacher', 'transfer')
 _SHOWN = 4
 
 

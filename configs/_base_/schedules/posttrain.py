@@ -11,8 +11,8 @@ optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=2e-5, betas=(0.9, 0.98), weight_decay=0.01),
     paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0,
-                       # the backbone is trained already, the structure begins at random
-                       custom_keys=dict(structure=dict(lr_mult=5.0))),
+                       # the backbone is trained already, the teacher begins at random
+                       custom_keys=dict(teacher=dict(lr_mult=5.0), transfer=dict(lr_mult=5.0))),
     clip_grad=dict(max_norm=1.0))
 
 param_scheduler = [
@@ -20,7 +20,13 @@ param_scheduler = [
     dict(type='CosineAnnealingLR', by_epoch=False, begin=warmup_iters, end=max_iters,
          eta_min_ratio=0.01)]
 
-# auto_scale_lr is off unless --auto-scale-lr
+# the stages, the structure's numbers in the log, and the result: <work_dir>/backbone
+custom_hooks = [dict(type='StageHook', warmup_iters=warmup_iters),
+                dict(type='StructureLogHook', interval=20),
+                dict(type='BackboneExportHook')]
+
+# used with --auto-scale-lr
 auto_scale_lr = dict(enable=False, base_batch_size=256)
 
+# the warm-up does not run the backbone
 find_unused_parameters = True

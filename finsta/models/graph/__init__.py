@@ -11,11 +11,11 @@ from finsta.models.graph.ops_dense import DenseGraphAttention
 from finsta.models.graph.ops_dgl import DGLGraphAttention
 from finsta.models.graph.ops_segment import SegmentGraphAttention
 from finsta.models.graph.recurrence import (
-                                            GatedRecurrence,
-                                            GRURecurrence,
-                                            MemoryRecurrence,
-                                            Recurrence,
-                                            ShiftedRecurrence,
+    GatedRecurrence,
+    GRURecurrence,
+    MemoryRecurrence,
+    Recurrence,
+    ShiftedRecurrence,
 )
 from finsta.models.graph.rgtrm import RGTrmEncoder, RGTrmLayer
 from finsta.models.graph.select import AutoGraphAttention

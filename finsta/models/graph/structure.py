@@ -7,6 +7,7 @@ visual nodes; the holistic graph gathers them. method.md section 2.
 Shapes: N_t, N_d, N_h nodes of the text, dynamic and holistic batch, D width.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -17,6 +18,8 @@ from finsta.models.graph import ablate
 from finsta.models.graph.stack import DYNAMIC_STAGES, TEXT_STAGES
 from finsta.registry import GRAPH_ENCODERS
 from finsta.structures import HolisticBatch
+
+LabelEmbedding = Callable[[list[str]], Tensor] | dict[str, Tensor] | Tensor
 
 
 @dataclass
@@ -44,7 +47,9 @@ class StructureEncoder(BaseModule):
 
     Args:
         dim: D. num_heads: H.
-        node_features: config of the node input module; ``dim`` is filled in.
+        label_dim, region_dim: widths of label embeddings and of region features (None: no
+            regions); the model fills them in from its node encoder.
+        node_features: config of the node input module; ``dim`` and the widths are filled in.
         text, dynamic, holistic: configs of the streams; ``dim``, ``num_heads``, ``with_stgd`` and
             ``layer`` are filled in. Defaults: 6 GTrm; 2 R-GTrm, 2 STGD-GTrm, 2 R-GTrm.
         with_stgd: False: no Gaussian differential (ablation).
@@ -56,7 +61,8 @@ class StructureEncoder(BaseModule):
         layer: arguments of all layers (ops, edge_mode, ffn_ratio, dropout, norm, act).
     """
 
-    def __init__(self, dim: int = 768, num_heads: int = 8, node_features: dict | None = None,
+    def __init__(self, dim: int = 768, num_heads: int = 8, label_dim: int = 512,
+                 region_dim: int | None = None, node_features: dict | None = None,
                  text: dict | None = None, dynamic: dict | None = None,
                  holistic: dict | None = None, with_stgd: bool = True,
                  temporal_coref: bool = True, cross_coref: bool = True,
@@ -71,7 +77,8 @@ class StructureEncoder(BaseModule):
         self.predicate_attributes = predicate_attributes
         self.node_drop, self.edge_drop = node_drop, edge_drop
         self.node_features = GRAPH_ENCODERS.build(
-            {'type': 'NodeFeatures', 'dim': dim, **(node_features or {})})
+            {'type': 'NodeFeatures', 'dim': dim, 'label_dim': label_dim,
+             'region_dim': region_dim, **(node_features or {})})
 
         def stream(config: dict | None, stages) -> BaseModule:
             return GRAPH_ENCODERS.build({'type': 'GraphStream', 'dim': dim,
@@ -102,21 +109,21 @@ class StructureEncoder(BaseModule):
             batch = replace(batch, **dict(zip(('tsg', 'dsg', 'hsg'), parts, strict=True)))
         return replace(kept, batch=batch)
 
-    def forward(self, batch: HolisticBatch, label_emb: dict[str, Tensor] | Tensor,
+    def forward(self, batch: HolisticBatch, label_emb: LabelEmbedding,
                 region_feat: Tensor | None = None, region_mask: Tensor | None = None,
                 generator: torch.Generator | None = None) -> StructureOutput:
         """States of all nodes.
 
         Args:
             batch: the graphs.
-            label_emb: ``{'tsg': (L_t, D_l), 'dsg': (L_d, D_l)}``, rows as ``labels`` of those
-                batches, or one tensor with rows as ``batch.hsg.labels`` (the union of both).
+            label_emb: a function ``list of labels -> (n, D_l)``, or one tensor (L, D_l) with rows
+                as ``batch.hsg.labels`` (the labels of both), or ``{'tsg': (L_t, D_l), 'dsg':
+                (L_d, D_l)}`` with rows as ``labels`` of those batches.
             region_feat: (N_d, D_r) features of the visual nodes' regions.
             region_mask: (N_d,) True where there is one; default: nodes with a box.
             generator: of the random drops; default: torch's own.
         """
-        if isinstance(label_emb, Tensor):
-            label_emb = _split_labels(batch, label_emb)
+        label_emb = _split_labels(batch, label_emb)
         kept = self.reduce(batch, generator)
         if kept.dsg_index is not None:
             region_feat, region_mask = (None if x is None else x[kept.dsg_index]
@@ -139,8 +146,12 @@ def _then(first: ablate.Kept, second: ablate.Kept) -> ablate.Kept:
                        first.dsg_index[second.dsg_index])
 
 
-def _split_labels(batch: HolisticBatch, label_emb: Tensor) -> dict[str, Tensor]:
-    """Rows of the union's labels -> rows of each batch's labels."""
+def _split_labels(batch: HolisticBatch, label_emb: LabelEmbedding) -> dict[str, Tensor]:
+    """Rows for the labels of the text batch and of the dynamic batch."""
+    if isinstance(label_emb, dict):
+        return label_emb
+    if callable(label_emb):
+        label_emb = label_emb(batch.hsg.labels).to(batch.hsg.device)
     if label_emb.shape[0] != len(batch.hsg.labels):
         raise ValueError(f'label_emb has {label_emb.shape[0]} rows, but batch.hsg.labels has '
                          f'{len(batch.hsg.labels)}')

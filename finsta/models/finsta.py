@@ -95,14 +95,14 @@ class FinstaModel(BaseModel):
         frames = self.backbone.preprocess_frames(inputs['frames'])
         out = self.teacher(graphs, frames, inputs.get('frame_mask'), inputs.get('crop'),
                            inputs['graph_frames'])
-        losses, stats = self.teacher.loss(out, graphs)
+        losses, stats = self.teacher.loss(out)
         if self.stage == 'joint':
             text, video = self.encode(inputs, frames)
             if self.host_weight > 0:
                 host = self.backbone.host_loss(text, video)
                 losses |= {k: self.host_weight * v if k.startswith('loss') else v
                            for k, v in host.items()}
-            seen = self.transfer_inputs(inputs, graphs, out, text, video)
+            seen = self.transfer_inputs(inputs, out, text, video)
             for module in self.transfer:
                 losses |= module(seen)
             stats['host_r1'] = _in_batch_r1(seen.student_similarity)
@@ -133,9 +133,10 @@ class FinstaModel(BaseModel):
         return self.head.predict(self.backbone, video, frames, mask, data_samples)
 
     # -- matching host features with graph nodes ------------------------------------------------
-    def transfer_inputs(self, inputs: dict[str, Any], graphs: HolisticBatch, out: TeacherOutput,
+    def transfer_inputs(self, inputs: dict[str, Any], out: TeacherOutput,
                         text: BackboneFeatures, video: BackboneFeatures) -> TransferInputs:
         """Host and teacher features side by side; text rows beyond B are left out."""
+        graphs = out.graphs
         size = graphs.tsg.num_samples
         text = _first_rows(text, size)
         seen = TransferInputs(graphs, teacher_pooled=out.pooled,
@@ -144,27 +145,27 @@ class FinstaModel(BaseModel):
         if 'cross' in self.backbone.streams:
             fused = self.backbone.fuse(text, video)
             seen.student_pooled['cross'] = fused.fused_pooled
-            self._cross_nodes(seen, graphs, out, text, fused)
+            self._cross_nodes(seen, out, text, fused)
         seen.student_pooled = {k: v for k, v in seen.student_pooled.items() if v is not None}
         if self.backbone.embed_dim:
             seen.student_similarity = self.backbone.logit_scale() * self.backbone.similarity(
                 text, video)
-        self._text_nodes(seen, graphs, out, text)
-        self._video_nodes(seen, graphs, out, video, inputs['graph_frames'])
+        self._text_nodes(seen, out, text)
+        self._video_nodes(seen, out, video, inputs['graph_frames'])
         return seen
 
-    def _text_nodes(self, seen: TransferInputs, graphs: HolisticBatch, out: TeacherOutput,
-                    text: BackboneFeatures) -> None:
-        tsg = graphs.tsg
+    def _text_nodes(self, seen: TransferInputs, out: TeacherOutput, text: BackboneFeatures
+                    ) -> None:
+        tsg = out.graphs.tsg
         features, found = span_features(text.text, text.text_offsets, text.text_mask, tsg.span,
                                         tsg.sample_ids)
         seen.student_tsg, seen.student_tsg_mask = features, found
         seen.student_nodes['text'] = features[found]
         seen.teacher_nodes['text'] = out.h_tsg[found]
 
-    def _video_nodes(self, seen: TransferInputs, graphs: HolisticBatch, out: TeacherOutput,
-                     video: BackboneFeatures, graph_frames: Tensor) -> None:
-        dsg = graphs.dsg
+    def _video_nodes(self, seen: TransferInputs, out: TeacherOutput, video: BackboneFeatures,
+                     graph_frames: Tensor) -> None:
+        dsg = out.graphs.dsg
         frame = graph_frames[dsg.sample_ids, dsg.frame_ids].clamp(min=0)
         cell = cell_of_frames(video.grid.frames_of_cell, frame.device)[frame].clamp(min=0)
         mask = dsg.box_mask
@@ -180,11 +181,11 @@ class FinstaModel(BaseModel):
             seen.student_nodes['frame'] = seen.student_frame[predicate]
             seen.teacher_nodes['frame'] = out.h_dsg[predicate]
 
-    def _cross_nodes(self, seen: TransferInputs, graphs: HolisticBatch, out: TeacherOutput,
-                     text: BackboneFeatures, fused: BackboneFeatures) -> None:
+    def _cross_nodes(self, seen: TransferInputs, out: TeacherOutput, text: BackboneFeatures,
+                     fused: BackboneFeatures) -> None:
         if fused.fused_text is None:
             return
-        tsg, hsg = graphs.tsg, graphs.hsg
+        tsg, hsg = out.graphs.tsg, out.graphs.hsg
         start, end = fused.fused_text
         features, found = span_features(fused.fused[:, start:end], text.text_offsets,
                                         text.text_mask, tsg.span, tsg.sample_ids)

@@ -17,9 +17,15 @@ from finsta.structures import GraphBatch, HolisticBatch
 
 @dataclass
 class TeacherOutput:
-    """Node states (N_T, D), (N_D, D), (N_H, D); pooled per stream (B, D); graph-level text x
-    video logits (B, B)."""
+    """Node states and what they belong to.
 
+    Attributes:
+        graphs: the graphs after ablation and random drops; rows of the states are its nodes.
+        h_tsg, h_dsg, h_hsg: (N_T, D), (N_D, D), (N_H, D).
+        pooled: stream -> (B, D). similarity: (B, B) graph-level text x video logits.
+    """
+
+    graphs: HolisticBatch
     h_tsg: Tensor
     h_dsg: Tensor
     h_hsg: Tensor
@@ -32,7 +38,8 @@ class StructureTeacher(nn.Module):
 
     Args:
         backbone: the host, for the frozen node encoder.
-        encoder: config of a StructureEncoder (GRAPH_ENCODERS).
+        encoder: arguments of a StructureEncoder (or a whole GRAPH_ENCODERS config); the widths
+            of label and region features are filled in.
         node_encoder: config of a NODE_ENCODERS module.
         osc, ptc: configs of the alignment losses; None switches the term off (ablation).
         weights: factors of ``osc``, ``ptc`` and ``graph`` (the graph-level contrast, ours: it
@@ -48,8 +55,11 @@ class StructureTeacher(nn.Module):
         super().__init__()
         self.node_encoder = NODE_ENCODERS.build(node_encoder or {'type': 'FrozenBackboneEncoder'},
                                                 default_args={'backbone': backbone})
-        self.encoder = GRAPH_ENCODERS.build(encoder, default_args={
-            'label_dim': self.node_encoder.label_dim, 'region_dim': self.node_encoder.region_dim})
+        widths = {'label_dim': self.node_encoder.label_dim,
+                  'region_dim': self.node_encoder.region_dim}
+        self.encoder = GRAPH_ENCODERS.build({
+            'type': 'StructureEncoder', **encoder,
+            'node_features': {**widths, **encoder.get('node_features', {})}})
         self.dim = self.encoder.dim
         self.osc = None if osc is None else LOSSES.build(osc)
         self.ptc = None if ptc is None else LOSSES.build(ptc)
@@ -63,19 +73,21 @@ class StructureTeacher(nn.Module):
         """Encode a batch; ``frames`` (B, F, 3, h, w) preprocessed, ``graph_frames`` (B, T)."""
         regions, region_mask = self.node_encoder.encode_regions(frames, frame_mask, crop,
                                                                 graph_frames, graphs.dsg)
-        out = self.encoder(graphs, self.node_encoder.encode_labels, regions, region_mask)
+        labels = {name: self.node_encoder.encode_labels(getattr(graphs, name).labels)
+                  for name in ('tsg', 'dsg')}
+        out = self.encoder(graphs, labels, regions, region_mask)
+        graphs = out.batch
         pooled = {'text': pool_samples(out.h_tsg, graphs.tsg),
                   'video': pool_samples(out.h_dsg, graphs.dsg),
                   'cross': pool_samples(out.h_hsg, graphs.hsg)}
         text = F.normalize(self.text_projection(pooled['text']).float(), dim=-1)
         video = F.normalize(self.video_projection(pooled['video']).float(), dim=-1)
         similarity = self.log_scale.exp().clamp(max=100) * text @ video.T
-        return TeacherOutput(out.h_tsg, out.h_dsg, out.h_hsg, pooled, similarity)
+        return TeacherOutput(graphs, out.h_tsg, out.h_dsg, out.h_hsg, pooled, similarity)
 
-    def loss(self, out: TeacherOutput, graphs: HolisticBatch
-             ) -> tuple[dict[str, Tensor], dict[str, float]]:
+    def loss(self, out: TeacherOutput) -> tuple[dict[str, Tensor], dict[str, float]]:
         """The teacher's own losses and its statistics."""
-        losses, stats = {}, {}
+        graphs, losses, stats = out.graphs, {}, {}
         for name in ('osc', 'ptc'):
             module = getattr(self, name)
             if module is not None and self.weights[name] > 0:

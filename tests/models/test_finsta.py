@@ -1,0 +1,165 @@
+"""FinstaModel: gradients by stage, ablations, and the promise that inference costs nothing."""
+
+import copy
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from finsta.models import FinstaModel
+from finsta.registry import BACKBONES
+from tests.models.tiny import BACKBONE, TEACHER, TRANSFER, batch
+
+
+def _model(**overrides) -> FinstaModel:
+    torch.manual_seed(0)
+    return FinstaModel(**{**dict(backbone=BACKBONE, teacher=TEACHER, transfer=TRANSFER),
+                          **overrides})
+
+
+def _total(losses: dict) -> torch.Tensor:
+    return sum(v for k, v in losses.items() if k.startswith('loss'))
+
+
+def _touched(module: torch.nn.Module) -> bool:
+    return any(p.grad is not None and p.grad.abs().sum() > 0 for p in module.parameters())
+
+
+def test_joint_stage_trains_host_and_teacher_but_not_the_frozen_copy():
+    model = _model().train()
+    losses = model(**batch(), mode='loss')
+    expected = {'loss_osc', 'loss_ptc', 'loss_graph', 'loss_itc', 'loss_pooled_text',
+                'loss_pooled_video', 'loss_node_text', 'loss_node_video', 'loss_node_frame',
+                'loss_relational', 'loss_token_osc', 'loss_token_ptc'}
+    assert expected <= set(losses)
+    assert all(torch.isfinite(v) for v in losses.values())
+    _total(losses).backward()
+    for name, parameters in model.backbone.param_groups().items():
+        assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in parameters), name
+    assert _touched(model.teacher.encoder)
+    assert not _touched(model.teacher.node_encoder)
+    assert 0 <= model.last_stats['teacher_r1'] <= 1
+
+
+def test_transfer_sends_no_gradient_into_the_teacher():
+    weights = dict(osc=0, ptc=0, graph=0)
+    model = _model(teacher={**TEACHER, 'weights': weights}, transfer=TRANSFER[:3]).train()
+    _total(model(**batch(), mode='loss')).backward()
+    assert not _touched(model.teacher) and _touched(model.backbone)
+
+
+def test_warmup_leaves_the_host_alone():
+    model = _model().train()
+    model.set_stage('warmup')
+    losses = model(**batch(), mode='loss')
+    assert set(losses) == {'loss_osc', 'loss_ptc', 'loss_graph'}
+    _total(losses).backward()
+    assert not _touched(model.backbone) and _touched(model.teacher.encoder)
+    with pytest.raises(ValueError, match='stage must be one of'):
+        model.set_stage('cold')
+    with pytest.raises(ValueError, match='needs a teacher'):
+        FinstaModel(BACKBONE).set_stage('warmup')
+
+
+def test_empty_graphs_give_finite_losses():
+    model = _model().train()
+    losses = model(**batch(empty=True), mode='loss')
+    assert losses['loss_osc'] == 0 and losses['loss_ptc'] == 0
+    assert all(torch.isfinite(v) for v in losses.values())
+    _total(losses).backward()
+
+
+@pytest.mark.parametrize('change', [
+    dict(with_stgd=False), dict(temporal_coref=False), dict(cross_coref=False),
+    dict(predicate_attributes=False), dict(node_drop=0.5, edge_drop=0.3)])
+def test_ablation_flags_run_and_train(change):
+    teacher = copy.deepcopy(TEACHER)
+    teacher['encoder'].update(change)
+    model = _model(teacher=teacher).train()
+    losses = model(**batch(), mode='loss')
+    assert all(torch.isfinite(v) for v in losses.values())
+    _total(losses).backward()
+    assert _touched(model.teacher.encoder)
+
+
+@pytest.mark.parametrize('name', ['osc', 'ptc'])
+def test_a_loss_can_be_left_out(name):
+    teacher = {**TEACHER, name: None}
+    assert f'loss_{name}' not in _model(teacher=teacher).train()(**batch(), mode='loss')
+
+
+def test_extra_negatives_raise_the_contrastive_loss():
+    model = _model().train()
+    data = batch()
+    plain = model(**data, mode='loss')['loss_itc']
+    data['inputs']['negative_texts'] = [['a false caption', 'another one']] * 3
+    harder = model(**data, mode='loss')['loss_itc']
+    assert harder > plain
+
+
+class _Record(TorchDispatchMode):
+    """Names and shapes of every tensor operation that runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        self.calls.append((str(func), tuple(out.shape) if isinstance(out, torch.Tensor) else None))
+        return out
+
+
+def _run(backbone, data) -> tuple[list, torch.Tensor]:
+    backbone.eval()
+    with torch.no_grad(), _Record() as record:
+        video = backbone.encode_video(backbone.preprocess_frames(data['inputs']['frames']))
+        text = backbone.encode_text(data['inputs']['texts'])
+        scores = backbone.similarity(text, video)
+    return record.calls, scores
+
+
+def test_inference_after_post_training_is_the_plain_backbones(tmp_path):
+    model = _model().train()
+    data = batch()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    _total(model(**data, mode='loss')).backward()
+    optimizer.step()
+    model.backbone.save(tmp_path)
+    alone = BACKBONES.build({**BACKBONE, 'pretrained': str(tmp_path)})
+    plain = BACKBONES.build(BACKBONE)
+    assert list(alone.state_dict()) == list(plain.state_dict()) == list(
+        model.backbone.state_dict())
+    calls_alone, scores = _run(alone, data)
+    calls_plain, before = _run(plain, data)
+    _, inside = _run(model.backbone, data)
+    assert calls_alone == calls_plain
+    assert torch.equal(scores, inside) and not torch.equal(scores, before)
+
+
+def test_attaching_structure_changes_nothing():
+    data = batch()
+    torch.manual_seed(3)
+    plain = FinstaModel(BACKBONE).eval()
+    keys = {k: v.clone() for k, v in plain.backbone.state_dict().items()}
+    torch.manual_seed(3)
+    attached = _model_with_seed(3).eval()
+    for key, value in attached.backbone.state_dict().items():
+        assert torch.equal(value, keys[key])
+    assert torch.equal(_run(plain.backbone, data)[1], _run(attached.backbone, data)[1])
+
+
+def _model_with_seed(seed: int) -> FinstaModel:
+    torch.manual_seed(seed)
+    return FinstaModel(BACKBONE, teacher=TEACHER, transfer=TRANSFER)
+
+
+def test_mistakes_are_named():
+    with pytest.raises(ValueError, match='need a teacher'):
+        FinstaModel(BACKBONE, transfer=TRANSFER)
+    data = batch()
+    data['inputs']['graphs'] = None
+    with pytest.raises(ValueError, match='LoadGraphs'):
+        _model().train()(**data, mode='loss')
+    with pytest.raises(ValueError, match='no head'):
+        FinstaModel(BACKBONE).eval()(**batch(), mode='predict')

@@ -1,0 +1,63 @@
+"""Which of a data set's videos lie on disk, under whatever extension (ours)."""
+
+import os
+from pathlib import Path
+
+from finsta.datasets.tally import Tally
+
+VIDEO_EXTENSIONS = ('.avi', '.mp4', '.mkv', '.webm', '.gif', '.mov', '.m4v', '.ts', '.mpg',
+                    '.mpeg', '.wmv', '.flv', '.ogv', '.3gp')
+
+
+def video_stem(name: str) -> str:
+    """A file name without folder and without a video extension; ids may contain dots."""
+    name = name.replace('\\', '/').rsplit('/', 1)[-1]
+    stem, extension = os.path.splitext(name)
+    return stem if extension.lower() in VIDEO_EXTENSIONS else name
+
+
+class VideoIndex:
+    """Id -> file, from one scan of a folder.
+
+    Args:
+        root: folder of the videos; an absent folder is an empty index.
+        recursive: also look into sub-folders (movies of LSMDC, classes of Kinetics).
+
+    Of two files with one id, the extension that stands first in ``VIDEO_EXTENSIONS`` is taken,
+    and the other counted in ``tally``.
+    """
+
+    def __init__(self, root: str | Path, recursive: bool = False) -> None:
+        self.root = str(root)
+        self.tally = Tally('video folder')
+        self._files: dict[str, str] = {}
+        self.exists = os.path.isdir(self.root)
+        if self.exists:
+            self._scan(recursive)
+
+    def _scan(self, recursive: bool) -> None:
+        for folder, folders, names in os.walk(self.root, followlinks=False):
+            folders.sort()
+            for name in sorted(names):
+                extension = os.path.splitext(name)[1].lower()
+                if extension in VIDEO_EXTENSIONS:
+                    self._add(video_stem(name), os.path.join(folder, name), extension)
+            if not recursive:
+                break
+
+    def _add(self, stem: str, path: str, extension: str) -> None:
+        other = self._files.get(stem)
+        if other is None:
+            self._files[stem] = path
+            return
+        rank = VIDEO_EXTENSIONS.index(os.path.splitext(other)[1].lower())
+        keep, drop = (other, path) if rank <= VIDEO_EXTENSIONS.index(extension) else (path, other)
+        self._files[stem] = keep
+        self.tally.add('two_files_of_one_id', f'{keep} is read, {drop} is not')
+
+    def get(self, video_id: str) -> str | None:
+        """File of a video or None."""
+        return self._files.get(video_id)
+
+    def __len__(self) -> int:
+        return len(self._files)

@@ -45,10 +45,10 @@ class ConvStem(nn.Module):
     pixels around it, so cells stay local. Ours.
 
     Args:
-        width: output channels. patch_size: total stride, 4, 8, 16 or 32.
+        width: output channels. patch_size: total stride, 4, 8, 12, 16 or 32.
     """
 
-    STRIDES = {4: (2, 2, 1), 8: (2, 2, 2), 16: (4, 2, 2), 32: (4, 4, 2)}
+    STRIDES = {4: (2, 2, 1), 8: (2, 2, 2), 12: (3, 2, 2), 16: (4, 2, 2), 32: (4, 4, 2)}
 
     def __init__(self, width: int, patch_size: int, in_channels: int = 3) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class ConvStem(nn.Module):
         channels = [in_channels, max(width // 4, 8), max(width // 2, 8), width]
         stages = []
         for i, stride in enumerate(self.STRIDES[patch_size]):
-            kernel = 3 if stride < 4 else 5
+            kernel = 3 if stride < 3 else 5
             stages.append(nn.Sequential(
                 nn.Conv2d(channels[i], channels[i + 1], kernel, stride, kernel // 2, bias=False),
                 nn.BatchNorm2d(channels[i + 1]), nn.ReLU()))

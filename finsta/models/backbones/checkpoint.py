@@ -166,6 +166,7 @@ def save_backbone(backbone: nn.Module, folder: str | os.PathLike,
         state = {k: v.to(dtype) if v.is_floating_point() else v for k, v in state.items()}
     weights, aside = folder / 'model.safetensors', folder / 'model.safetensors.tmp'
     safetensors.save_file(state, str(aside), metadata={'format': 'pt'})
+    aside.chmod(0o644)  # safetensors creates it for the owner only
     os.replace(aside, weights)
     config = dict(backbone.cfg)
     if config.get('tokenizer') != 'tiny':

@@ -107,7 +107,7 @@ class CLIP4Clip(VideoLanguageBackbone):
         self.frame_size = (vision_config.image_size, vision_config.image_size)
         self.cells = vision_config.image_size // vision_config.patch_size
         self.pixel_norm = PixelNorm(self.frame_size, CLIP_MEAN, CLIP_STD)
-        keep = text is not None and vision is not None
+        keep = source is None
         self.cfg = dict(
             type='CLIP4Clip', text=dict(text) if keep else config.text_config.to_diff_dict(),
             vision=dict(vision) if keep else vision_config.to_diff_dict(),

@@ -33,6 +33,21 @@ def hf_pretrained(source: str | os.PathLike | None) -> str | None:
     return str(source)
 
 
+def own_pretrained(source: str | os.PathLike | None, name: str, converter: str) -> str | None:
+    """``source`` when it is weights of ours, for a model that transformers has no class for.
+
+    Raises:
+        FileNotFoundError: anything else, with the converter that makes such weights.
+    """
+    if source is None:
+        return None
+    path = Path(source)
+    if path.is_file() or (path.is_dir() and is_saved_backbone(path)):
+        return str(source)
+    raise FileNotFoundError(f'pretrained={str(source)!r}: no saved {name} there. Convert the '
+                            f'released checkpoint with {converter}, or set pretrained=None')
+
+
 def load_hf(model_class: Any, source: str, allow_missing: Sequence[str] = (),
             allow_unexpected: Sequence[str] = (), **kwargs: Any) -> Any:
     """``model_class.from_pretrained`` in fp32 that fails where transformers only warns.

@@ -1,0 +1,18 @@
+# ALPRO at the size of the embedded world: 48 px, 4 x 4 cells, 1.0 M
+# parameters, no download.
+model = dict(
+    backbone=dict(
+        type='ALPRO',
+        tokenizer='tiny',
+        text=dict(
+            hidden_size=96, intermediate_size=384, num_hidden_layers=4, num_attention_heads=4,
+            max_position_embeddings=64, hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0),
+        vision=dict(
+            hidden_size=96, intermediate_size=192, num_hidden_layers=2, num_attention_heads=4,
+            image_size=48, patch_size=12, num_frames=8),
+        embed_dim=128,
+        fusion_layer=2,
+        stem='conv',
+        num_frames=8,
+        max_text_length=64))

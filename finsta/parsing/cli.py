@@ -1,0 +1,109 @@
+"""Arguments and final words that the scene-graph tools share."""
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.config import DictAction
+
+from finsta.parsing.runner import ParseReport, RunOptions
+from finsta.structures import GraphError
+
+_LISTED = 20
+
+
+def add_run_arguments(parser: argparse.ArgumentParser, default_parser: str,
+                      batch_size: int) -> None:
+    """Store, parser and speed."""
+    parser.add_argument('--out', required=True, metavar='STORE', help='folder of the graph store')
+    parser.add_argument('--parser', default=default_parser, metavar='TYPE',
+                        help='registered parser (default: %(default)s)')
+    parser.add_argument('--parser-args', nargs='+', action=DictAction, default={},
+                        metavar='KEY=VALUE', help='arguments of the parser')
+    parser.add_argument('--import', nargs='+', default=[], dest='imports', metavar='MODULE',
+                        help='modules that register a parser of your own')
+    run = parser.add_argument_group('run')
+    run.add_argument('--workers', type=int, metavar='N',
+                     help='processes, one thread each (default: one for every core; 0: this '
+                     'process, for a GPU)')
+    run.add_argument('--batch-size', type=int, default=batch_size, metavar='N',
+                     help='inputs handed to a parser at once (default: %(default)s)')
+    run.add_argument('--overwrite', action='store_true',
+                     help='parse again what the store has already')
+    run.add_argument('--retry-failed', action='store_true',
+                     help='try again what failed in an earlier run')
+    run.add_argument('--json', metavar='FILE', help='write the summary there, with all failures')
+    run.add_argument('--quiet', action='store_true', help='no progress bar')
+
+
+def parser_config(args: argparse.Namespace) -> dict[str, Any]:
+    """Config of the parser asked for; imports the modules that register it."""
+    for name in args.imports:
+        __import__(name)
+    return dict(type=args.parser, **args.parser_args)
+
+
+def run_options(args: argparse.Namespace) -> RunOptions:
+    """Options of the run; raises ValueError for impossible numbers."""
+    workers = args.workers
+    if workers is None:
+        workers = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else (
+            os.cpu_count() or 1)
+    if workers < 0 or args.batch_size < 1:
+        raise ValueError(f'--workers {workers} must be at least 0 and --batch-size '
+                         f'{args.batch_size} at least 1')
+    return RunOptions(workers=workers, batch_size=args.batch_size, imports=tuple(args.imports),
+                      overwrite=args.overwrite, retry_failed=args.retry_failed,
+                      progress=not args.quiet)
+
+
+def finish(args: argparse.Namespace, report: ParseReport | None,
+           gold: dict[str, int] | None) -> int:
+    """Print the summary, write ``--json``; exit status 1 if nothing at all came of the run."""
+    summary: dict[str, Any] = {'store': str(args.out)}
+    if gold is not None:
+        summary['gold'] = gold
+        print(f'{args.out}: {gold["imported"]} gold graphs imported, {gold["failed"]} bad rows')
+    if report is not None:
+        summary.update(report.to_dict(), parser=args.parser)
+        print(_sentence(report))
+        for key, reason in report.failures[:_LISTED]:
+            print(f'  not parsed: {_short(key)}: {reason}')
+        if report.failed > _LISTED:
+            print(f'  ... and {report.failed - _LISTED} more; '
+                  f'tools/scene_graphs/inspect.py {args.out} --failures lists them')
+    if args.json:
+        with open(args.json, 'w', encoding='utf-8') as file:
+            json.dump(summary, file, indent=1)
+            file.write('\n')
+    done = (report.parsed + report.already if report else 0) + (gold['imported'] if gold else 0)
+    return 0 if done else 1
+
+
+def _sentence(report: ParseReport) -> str:
+    empty = f' ({report.empty} of them without any node)' if report.empty else ''
+    return (f'{report.store}: {report.total} {report.kind}s: {report.parsed} parsed{empty}, '
+            f'{report.already} already there, {report.failed} not parsed; {report.seconds:.1f} s, '
+            f'{report.per_second:.1f} {report.kind}s/s with {report.workers} processes')
+
+
+def _short(key: str, limit: int = 80) -> str:
+    key = ' '.join(key.split())
+    return key if len(key) <= limit else key[:limit - 3] + '...'
+
+
+@contextlib.contextmanager
+def errors_in_sentences() -> Iterator[None]:
+    """A mistake in the call ends in one sentence and status 2, not in a traceback."""
+    try:
+        yield
+    except (GraphError, ValueError, KeyError, TypeError, ImportError, OSError) as error:
+        if os.environ.get('FINSTA_DEBUG'):
+            raise
+        text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        print(f'error: {text}\n(FINSTA_DEBUG=1 shows where)', file=sys.stderr)
+        raise SystemExit(2) from error

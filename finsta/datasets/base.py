@@ -30,7 +30,9 @@ class VideoTextDataset(BaseDataset):
         ann_file: annotation file or files under ``data_root``; None = the published names.
         split: train, val or test; several names are joined.
         data_root: folder of the data set. data_prefix: dict(video=folder of the videos).
-        pipeline: transforms. test_mode: test order and options.
+        pipeline: transforms; ``{data_root}`` in any of its strings becomes ``data_root``, so that
+            a config that only changes the data root takes its graphs and caches along.
+        test_mode: test order and options.
         max_refetch: in training, an unreadable video is counted, logged and replaced by another
             row, at most so many times in a row.
         bad_video: in test mode, ``raise`` (default) stops at an unreadable video, ``blank``
@@ -75,7 +77,8 @@ class VideoTextDataset(BaseDataset):
         self.coverage = (0, 0)
         super().__init__(ann_file=ann_file or '', data_root=data_root,
                          data_prefix=data_prefix or dict(video=self.video_dir),
-                         pipeline=list(pipeline), test_mode=test_mode, max_refetch=max_refetch,
+                         pipeline=_fill(list(pipeline), data_root), test_mode=test_mode,
+                         max_refetch=max_refetch,
                          indices=indices, serialize_data=serialize_data, lazy_init=lazy_init,
                          metainfo=metainfo)
 
@@ -206,3 +209,14 @@ class VideoTextDataset(BaseDataset):
         raise VideoError(error.path, error.kind,
                          f'{error.cause}; {self.max_refetch + 1} rows in a row could not be read',
                          'repair the videos or raise max_refetch')
+
+
+def _fill(config: Any, data_root: str) -> Any:
+    """A copy of a config with ``{data_root}`` replaced in every string."""
+    if isinstance(config, str):
+        return config.replace('{data_root}', data_root or '.')
+    if isinstance(config, dict):
+        return {key: _fill(value, data_root) for key, value in config.items()}
+    if isinstance(config, (list, tuple)):
+        return [_fill(value, data_root) for value in config]
+    return config

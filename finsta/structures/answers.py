@@ -11,6 +11,10 @@ from pathlib import Path
 
 from finsta.utils.annotation_files import AnnotationError, field, read_csv, read_json
 
+_REMEDY = ('The README.md of each folder in tools/datasets says where its data set is to be had. To '
+           'run without one: python tools/datasets/make_synthvl.py --layout msvd --size small '
+           '--out data/synthvl/msvd, and a config of configs/synthvl')
+
 
 class AnswerVocabulary:
     """Answers <-> class indices.
@@ -34,7 +38,11 @@ class AnswerVocabulary:
         counts: Counter[str] = Counter()
         listed: list[str] = []
         for path in files:
-            rows = _rows(path)
+            try:
+                rows = _rows(path)
+            except FileNotFoundError as error:
+                raise FileNotFoundError(f'{error}, from which the answers are counted. {_REMEDY}'
+                                        ) from error
             if rows and all(isinstance(row, str) for row in rows):
                 listed += [_clean(row) for row in rows]
             else:

@@ -11,10 +11,10 @@ import random
 import zlib
 from collections import defaultdict
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
-from mmcv.transforms import BaseTransform
-
+from finsta.datasets.transforms.base import Transform
 from finsta.registry import TRANSFORMS
 from finsta.structures import SceneGraph
 
@@ -25,7 +25,7 @@ _ORDER_WORDS = {'before': 'after', 'after': 'before', 'first': 'last', 'last': '
 
 
 @TRANSFORMS.register_module()
-class GraphHardNegatives(BaseTransform):
+class GraphHardNegatives(Transform):
     """Adds ``negative_texts``: up to ``num`` false versions of the sample's text.
 
     Args:
@@ -100,7 +100,7 @@ def _shelf(graph: SceneGraph, i: int) -> tuple:
 def apply_edits(text: str, edits: list[Edit]) -> str | None:
     """The text with the spans replaced; None if two spans overlap."""
     edits = sorted(edits, reverse=True)
-    for (later, _), (earlier, _) in zip(edits, edits[1:], strict=False):
+    for (later, _), (earlier, _) in pairwise(edits):
         if earlier[1] > later[0]:
             return None
     for (start, end), new in edits:

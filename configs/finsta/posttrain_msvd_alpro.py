@@ -1,0 +1,2 @@
+_base_ = ['../_base_/tasks/posttrain_msvd.py', '../_base_/backbones/alpro.py']
+model = dict(type='FinstaModel', teacher={{_base_.teacher}}, transfer={{_base_.transfer}})

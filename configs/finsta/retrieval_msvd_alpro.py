@@ -1,0 +1,2 @@
+_base_ = ['../_base_/tasks/retrieval_msvd.py', '../_base_/backbones/alpro.py']
+model = dict(type='FinstaModel', head={{_base_.head}})

@@ -1,0 +1,2 @@
+_base_ = ['../_base_/tasks/videoqa_msvd.py', '../_base_/backbones/video_llava.py']
+model = dict(type='FinstaModel', head={{_base_.head}})

@@ -1,6 +1,8 @@
 """Settings of the whole suite: CPU, offline, one thread, seeded, and where the real data are."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 # before torch and transformers are imported
@@ -9,10 +11,12 @@ os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
 os.environ.setdefault('DGLBACKEND', 'pytorch')
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
-import pytest  # noqa: E402
-import torch  # noqa: E402
+import pytest
+import torch
 
 REPO = Path(__file__).resolve().parents[1]
+# tests share helpers: from tests.utils.dist import run_processes
+sys.path.insert(0, str(REPO))
 
 
 @pytest.fixture(scope='session')
@@ -40,3 +44,31 @@ def fixed_seed():
 def few_threads():
     """The suite shares its cores."""
     torch.set_num_threads(1)
+
+
+WORLD = REPO / 'tests' / 'engine' / 'world'
+
+
+@pytest.fixture()
+def toy_config(tmp_path, monkeypatch) -> Path:
+    """Path of a config of a toy model and data set; it inherits the real default_runtime.py."""
+    monkeypatch.syspath_prepend(str(WORLD))
+    text = (WORLD / 'toy.py').read_text()
+    base = REPO / 'configs' / '_base_' / 'default_runtime.py'
+    path = tmp_path / 'toy.py'
+    path.write_text(text.replace('BASE_RUNTIME', str(base)))
+    return path
+
+
+@pytest.fixture()
+def tool(tmp_path):
+    """``tool('train.py', *args)`` runs a file of tools/ in tmp_path; a CompletedProcess."""
+    def run(name: str, *args: object, **env: str) -> subprocess.CompletedProcess:
+        path = os.pathsep.join([str(REPO), str(WORLD)])
+        launcher = ['bash'] if name.endswith('.sh') else [sys.executable]
+        return subprocess.run(
+            [*launcher, str(REPO / 'tools' / name), *map(str, args)], cwd=tmp_path,
+            env={**os.environ, 'PYTHONPATH': path, 'OMP_NUM_THREADS': '1',
+                 'PYTHON': sys.executable, **env},
+            capture_output=True, text=True, timeout=200)
+    return run

@@ -5,7 +5,7 @@ train_dataloader = dict(
     batch_size=4, num_workers=0, dataset=dict(type='ToyDataset'),
     sampler=dict(type='ResumableSampler'), collate_fn=dict(type='default_collate'))
 val_dataloader = dict(
-    batch_size=4, num_workers=0, dataset=dict(type='ToyDataset'),
+    batch_size=4, num_workers=0, dataset=dict(type='ToyDataset', test_mode=True),
     sampler=dict(type='DefaultSampler', shuffle=False), collate_fn=dict(type='default_collate'))
 test_dataloader = val_dataloader
 val_evaluator = dict(type='MeanPrediction')

@@ -1,0 +1,52 @@
+import copy
+
+import torch
+from torch import nn
+
+from finsta.registry import OPTIM_WRAPPERS
+
+
+def _wrapper(model, **kwargs):
+    return OPTIM_WRAPPERS.build(dict(
+        type='Bf16OptimWrapper', optimizer=torch.optim.SGD(model.parameters(), lr=0.1), **kwargs))
+
+
+def test_forward_is_bf16_and_weights_stay_fp32():
+    model = nn.Linear(4, 2)
+    wrapper = _wrapper(model)
+    with wrapper.optim_context(model):
+        out = model(torch.ones(3, 4))
+    assert out.dtype == torch.bfloat16
+    wrapper.update_params(out.float().sum())
+    assert model.weight.dtype == torch.float32
+    assert not torch.is_autocast_enabled('cpu')
+
+
+def test_accumulation_equals_one_step_of_the_mean():
+    torch.manual_seed(0)
+    model = nn.Linear(4, 1)
+    other = copy.deepcopy(model)
+    x = torch.randn(4, 4)
+    parts = _wrapper(model, accumulative_counts=2)
+    parts.initialize_count_status(model, 0, 4)
+    for half in x.split(2):
+        with parts.optim_context(model):
+            loss = model(half).float().pow(2).mean()
+        before = model.weight.clone()
+        parts.update_params(loss)
+    assert not torch.equal(model.weight, before)      # stepped on the second half
+    whole = _wrapper(other)
+    with whole.optim_context(other):
+        loss = other(x).float().pow(2).mean()
+    whole.update_params(loss)
+    torch.testing.assert_close(model.weight, other.weight, rtol=1e-2, atol=1e-3)
+
+
+def test_close_to_fp32():
+    torch.manual_seed(0)
+    model = nn.Linear(16, 16)
+    x = torch.randn(8, 16)
+    with _wrapper(model).optim_context(model):
+        half = model(x).float()
+    full = model(x)
+    assert 0 < (half - full).abs().max() < 0.05

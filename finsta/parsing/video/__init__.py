@@ -2,6 +2,8 @@
 
 from finsta.parsing.video.annotation import AnnotationVideoParser
 from finsta.parsing.video.detector import DetectorVideoParser
+from finsta.parsing.video.motion import MotionVideoParser
 from finsta.parsing.video.tracking import IoUHungarianTracker
 
-__all__ = ['AnnotationVideoParser', 'DetectorVideoParser', 'IoUHungarianTracker']
+__all__ = ['AnnotationVideoParser', 'DetectorVideoParser', 'IoUHungarianTracker',
+           'MotionVideoParser']

@@ -163,12 +163,12 @@ class ALPRO(VideoLanguageBackbone):
 
     def encode_video(self, frames: Tensor, frame_mask: Tensor | None = None,
                      crop: Tensor | None = None) -> BackboneFeatures:
-        """Grid before any average over time. ``fused_pooled`` of a video alone holds its CLS
-        token (B, C), which :meth:`fuse` needs."""
+        """Grid before any average over time; ``video_extra`` (B, 1, C) is the CLS token."""
         mask = frame_mask_or_ones(frames, frame_mask)
         cls, x = timesformer_forward(self.visual_encoder, frames, mask)
         grid = Grid(tuple((i,) for i in range(frames.shape[1])), self.cells, self.cells, crop)
-        return BackboneFeatures(video=x, video_mask=mask, grid=grid, fused_pooled=cls,
+        return BackboneFeatures(video=x, video_mask=mask, grid=grid,
+                                video_extra=cls.unsqueeze(1),
                                 video_pooled=unit(self.vision_proj(cls)))
 
     def fuse(self, text: BackboneFeatures, video: BackboneFeatures) -> BackboneFeatures:
@@ -185,7 +185,9 @@ class ALPRO(VideoLanguageBackbone):
             x = video.video.flatten(1, 2)
             cells = mask.repeat_interleave(video.video.shape[2], 1)
         length = text.text.shape[1]
-        tokens = torch.cat([text.text, video.fused_pooled.unsqueeze(1), x.to(text.text.dtype)], 1)
+        # autocast hands out norms in fp32 and projections in half precision; cat wants one dtype
+        dtype = text.text.dtype
+        tokens = torch.cat([text.text, video.video_extra.to(dtype), x.to(dtype)], 1)
         full = torch.cat([text.text_mask, mask.any(1, keepdim=True), cells], 1)
         out = self._bert(tokens, full, self.fusion_layer, None)
         return BackboneFeatures(fused=out, fused_mask=full, fused_text=(0, length),
@@ -215,7 +217,7 @@ class ALPRO(VideoLanguageBackbone):
         video = self.encode_video(frames, frame_mask)
         text = self.encode_text([t for row in texts for t in row])
         rows = torch.arange(len(texts), device=frames.device).repeat_interleave(k)
-        logits = self.match_logits(text, select(video, rows))
+        logits = self.match_logits(text, video.select(rows))
         return (logits[:, 1] - logits[:, 0]).view(len(texts), k)
 
     def host_loss(self, text: BackboneFeatures, video: BackboneFeatures) -> dict[str, Tensor]:
@@ -244,8 +246,8 @@ class ALPRO(VideoLanguageBackbone):
                 texts.append(own)
                 videos.append(torch.multinomial(F.softmax(logits[:b], 1), 1)[:, 0])
         labels += [torch.zeros_like(own)] * (len(texts) - 1)
-        scores = self.match_logits(select(text, torch.cat(texts)),
-                                   select(video, torch.cat(videos)))
+        scores = self.match_logits(text.select(torch.cat(texts)),
+                                   video.select(torch.cat(videos)))
         return F.cross_entropy(scores, torch.cat(labels))
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
@@ -257,11 +259,3 @@ class ALPRO(VideoLanguageBackbone):
                     cross=[p for m in (*layers[self.fusion_layer:], self.itm_head)
                            for p in m.parameters()],
                     other=[self.temp])
-
-
-def select(features: BackboneFeatures, rows: Tensor) -> BackboneFeatures:
-    """Rows of the batched tensors that :meth:`ALPRO.fuse` reads."""
-    names = ('text', 'text_mask', 'text_offsets', 'text_pooled', 'video', 'video_mask',
-             'video_pooled', 'fused_pooled')
-    values = {n: getattr(features, n)[rows] for n in names if getattr(features, n) is not None}
-    return BackboneFeatures(grid=features.grid, **values)

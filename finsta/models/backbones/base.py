@@ -11,7 +11,7 @@ S fused positions, C the stream's width, E the joint embedding width.
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +46,11 @@ class BackboneFeatures:
     Attributes:
         text: (B, L, C_text) last text layer. text_mask: (B, L) True = a token of the text.
         text_offsets: (B, L, 2) character span [start, end) of each token; (0, 0) for special
-            tokens. text_pooled: (B, E).
+            tokens, which ``text_mask`` counts as tokens. text_pooled: (B, E).
+        text_ids: (B, L) token ids, where ``fuse`` or ``host_loss`` reads them.
         video: (B, T', N, C_video) before any pooling over time. video_mask: (B, T').
+        video_extra: (B, X, C_video) tokens of the video that stand outside the grid (CLS) and
+            that ``fuse`` needs.
         grid: what the cells cover. video_pooled: (B, E).
         frame_pooled: (B, T', E) one vector per temporal cell, where the model has one.
         fused: (B, S, C_cross) last fused layer. fused_mask: (B, S).
@@ -59,8 +62,10 @@ class BackboneFeatures:
     text_mask: Tensor | None = None
     text_offsets: Tensor | None = None
     text_pooled: Tensor | None = None
+    text_ids: Tensor | None = None
     video: Tensor | None = None
     video_mask: Tensor | None = None
+    video_extra: Tensor | None = None
     grid: Grid | None = None
     video_pooled: Tensor | None = None
     frame_pooled: Tensor | None = None
@@ -74,6 +79,17 @@ class BackboneFeatures:
         """Fields of ``other`` where it has them, else own."""
         values = {f.name: getattr(other, f.name) if getattr(other, f.name) is not None
                   else getattr(self, f.name) for f in fields(self)}
+        return BackboneFeatures(**values)
+
+    def select(self, rows: Tensor) -> 'BackboneFeatures':
+        """The samples ``rows`` (n,) long of every tensor; the grid's crop follows."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name, value in values.items():
+            if isinstance(value, Tensor):
+                values[name] = value[rows]
+        grid = self.grid
+        if grid is not None and grid.crop is not None:
+            values['grid'] = replace(grid, crop=grid.crop[rows])
         return BackboneFeatures(**values)
 
 

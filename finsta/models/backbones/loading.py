@@ -50,7 +50,8 @@ def own_pretrained(source: str | os.PathLike | None, name: str, converter: str) 
 
 def load_hf(model_class: Any, source: str, allow_missing: Sequence[str] = (),
             allow_unexpected: Sequence[str] = (), **kwargs: Any) -> Any:
-    """``model_class.from_pretrained`` in fp32 that fails where transformers only warns.
+    """``model_class.from_pretrained``, fp32 unless ``dtype`` says otherwise, that fails where
+    transformers only warns.
 
     Raises:
         CheckpointError: missing, unexpected or mismatched keys that are not allowed.
@@ -59,7 +60,7 @@ def load_hf(model_class: Any, source: str, allow_missing: Sequence[str] = (),
     # mismatched shapes are let through here so that they are reported with all the rest below
     model, info = model_class.from_pretrained(source, output_loading_info=True,
                                               ignore_mismatched_sizes=True,
-                                              dtype=torch.float32, **kwargs)
+                                              **{'dtype': torch.float32, **kwargs})
     mismatched = [(key, tuple(old), tuple(new)) for key, old, new in info['mismatched_keys']]
     report = KeyReport(sorted(info['missing_keys']), sorted(info['unexpected_keys']), mismatched)
     bad = report.without(allow_missing, allow_unexpected)

@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from finsta.utils.optional import require
 
@@ -106,8 +107,9 @@ def load_tokenizer(source: str | os.PathLike) -> Any:
 
 
 def encode_batch(tokenizer: Any, texts: Sequence[str], max_length: int,
-                 device: torch.device | str = 'cpu') -> dict[str, Tensor]:
-    """Texts -> right-padded ids.
+                 device: torch.device | str = 'cpu',
+                 special_tokens: bool = True) -> dict[str, Tensor]:
+    """Texts -> right-padded ids, with the tokeniser's own special tokens or without.
 
     Returns:
         input_ids (B, L) long, attention_mask (B, L) bool with True = a token, offsets (B, L, 2)
@@ -129,13 +131,33 @@ def encode_batch(tokenizer: Any, texts: Sequence[str], max_length: int,
     # a text that spells a special token, e.g. '<video>', is text
     out = tokenizer(list(texts), padding=True, truncation=True, max_length=max_length,
                     padding_side='right', split_special_tokens=True,
+                    add_special_tokens=special_tokens,
                     return_offsets_mapping=True, return_special_tokens_mask=True,
                     return_tensors='pt')
     special = out['special_tokens_mask'].bool()
-    offsets = out['offset_mapping'].masked_fill(special.unsqueeze(-1), 0)
-    return dict(input_ids=out['input_ids'].to(device),
+    # texts that are all empty, without special tokens, come back as float
+    offsets = out['offset_mapping'].long().masked_fill(special.unsqueeze(-1), 0)
+    return dict(input_ids=out['input_ids'].long().to(device),
                 attention_mask=out['attention_mask'].bool().to(device),
                 offsets=offsets.to(device))
+
+
+def encode_with_ends(tokenizer: Any, texts: Sequence[str], max_length: int,
+                     device: torch.device | str = 'cpu') -> dict[str, Tensor]:
+    """As :func:`encode_batch`, with exactly one BOS before and one EOS after each text, whatever
+    the tokeniser's own template does (LLaMA's has no EOS)."""
+    inner = encode_batch(tokenizer, texts, max_length - 2, device, special_tokens=False)
+    n = len(inner['input_ids'])
+    ids = F.pad(inner['input_ids'].long(), (1, 1), value=tokenizer.pad_token_id)
+    mask = F.pad(inner['attention_mask'], (1, 1), value=False)
+    ids[:, 0] = tokenizer.bos_token_id
+    end = inner['attention_mask'].sum(1) + 1
+    rows = torch.arange(n, device=ids.device)
+    ids[rows, end] = tokenizer.eos_token_id
+    mask[:, 0] = True
+    mask[rows, end] = True
+    return dict(input_ids=ids, attention_mask=mask, offsets=F.pad(inner['offsets'],
+                                                                  (0, 0, 1, 1)))
 
 
 def read_word_list(path: str | os.PathLike) -> list[str]:

@@ -66,11 +66,11 @@ setup(
     license_files=['LICENSE', 'NOTICE'],
     python_requires='>=3.10',
     packages=find_packages(include=['finsta', 'finsta.*']),
-    # shipped data: the text parser's model, word lists, tokenisers, tiny backbones' weights
-    package_data={'finsta': ['**/*.json', '**/*.txt', '**/*.safetensors', '**/*.yml', '**/*.cfg',
-                             '**/*.csv', '**/*.gz', '**/*.md', '**/*.html', '**/*.js',
-                             '**/*.css']},
-    include_package_data=True,
+    # every file beside the modules is shipped: the text parser's model (whose files have no
+    # endings), word lists, tokenisers, the tiny backbones' weights
+    package_data={'finsta': ['**/*']},
+    exclude_package_data={'finsta': ['**/__pycache__/*', '**/*.pyc', '.mim/**/*']},
+    include_package_data=False,
     # import finsta needs these; the rest is in the extras
     install_requires=['torch>=2.4', 'mmengine>=0.10.7,<1', 'numpy>=1.26', 'setuptools>=68,<82'],
     extras_require=extras,

@@ -23,7 +23,7 @@ def test_config_from_anywhere(tmp_path, monkeypatch):
 
 
 def test_unknown_config_is_named():
-    with pytest.raises(FileNotFoundError, match='no config configs/none_such.py'):
+    with pytest.raises(FileNotFoundError, match=r'no config configs/none_such\.py'):
         find_config('configs/none_such.py')
 
 

@@ -1,4 +1,4 @@
-"""Print a config with everything that it inherits: ``python tools/misc/print_config.py CONFIG``."""
+"""Print a config with all that it inherits: ``python tools/misc/print_config.py CONFIG``."""
 
 import argparse
 

@@ -62,7 +62,7 @@ def test_structure_log(tmp_path):
     data, _ = runner.message_hub.get_scalar('train/structure/nodes').data
     assert data.tolist() == [1.0, 3.0]
     runner.model.last_stats = {'teacher_r1': float('nan')}
-    with pytest.raises(ValueError, match='teacher_r1.*nan'):
+    with pytest.raises(ValueError, match=r'teacher_r1.*nan'):
         hook.after_train_iter(runner, 5)
 
 

@@ -1,0 +1,281 @@
+"""The scene-graph tools as a user calls them: other processes, kills, bad inputs."""
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from finsta.parsing.store import GraphStore
+from finsta.structures import DynamicSceneGraph, Node, SceneGraph
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = ROOT / 'tools' / 'scene_graphs'
+PARSERS = '''
+import os, time
+from finsta.registry import SG_PARSERS
+from finsta.structures import DynamicSceneGraph, Node, SceneGraph
+
+@SG_PARSERS.register_module()
+class FirstWordParser:
+    """First word is the object; some words misbehave."""
+    def __init__(self, delay=0.0):
+        self.delay = delay
+    def parse(self, texts):
+        out = []
+        for text in texts:
+            time.sleep(self.delay)
+            if 'die' in text:
+                os._exit(3)
+            if 'refuse' in text:
+                raise ValueError('not my language')
+            word = (text.split() or [''])[0]
+            nodes = (Node('object', word),) if word else ()
+            out.append(SceneGraph(nodes, (), text, 'FirstWordParser/1'))
+        return out
+
+@SG_PARSERS.register_module()
+class FileSizeParser:
+    def read(self, path):
+        data = open(path, 'rb').read()
+        if not data:
+            raise OSError(f'{path}: file is empty')
+        return [data], [0.0]
+    def parse_frames(self, frames, times, video):
+        graph = SceneGraph((Node('object', 'file', box=(0.5, 0.5, 1, 1), entity=0),))
+        return DynamicSceneGraph((graph,), times, video=video, parser='FileSizeParser/1')
+    def parse(self, videos):
+        return [self.parse_frames(*self.read(v), v) for v in videos]
+
+@SG_PARSERS.register_module()
+class BrokenParser:
+    def __init__(self):
+        raise ValueError('weights are missing')
+'''
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / 'parsers_of_test.py').write_text(PARSERS)
+    return tmp_path
+
+
+def command(folder, tool, *args):
+    env = dict(os.environ, PYTHONPATH=os.pathsep.join([str(ROOT), str(folder)]),
+               OMP_NUM_THREADS='1')
+    return dict(args=[sys.executable, str(TOOLS / f'{tool}.py'), *map(str, args)], cwd=folder,
+                env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def call(folder, tool, *args, status=0):
+    done = subprocess.run(**command(folder, tool, *args), timeout=120)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+TEXT = ('--import', 'parsers_of_test', '--parser', 'FirstWordParser', '--quiet')
+
+
+def test_texts_of_several_layouts_in_two_processes(folder):
+    (folder / 'captions.json').write_text(json.dumps(
+        [{'id': 'a.avi', 'caption': ['dogs run', 'dogs run', 'a cat']}]))
+    (folder / 'qa.csv').write_text('question,answer\n"what, is it?",dog\nwho runs?,man\n')
+    (folder / 'mine.txt').write_text('bird sings\n\ndogs run\n')
+    out = call(folder, 'parse_text', '--ann', 'captions.json', 'qa.csv', '--texts', 'mine.txt',
+               '--out', 'store', '--workers', 2, '--batch-size', 2, '--json', 'sum.json', *TEXT)
+    summary = json.loads((folder / 'sum.json').read_text())
+    assert (summary['total'], summary['parsed'], summary['failed']) == (5, 5, 0), out
+    assert summary['per_second'] > 0 and summary['workers'] == 2
+    store = GraphStore(folder / 'store')
+    assert store.get_text('what, is it?').nodes[0].label == 'what,'
+    again = call(folder, 'parse_text', '--texts', 'mine.txt', '--out', 'store', *TEXT)
+    assert '0 parsed, 2 already there' in again
+
+
+def test_one_bad_text_or_a_dying_worker_costs_nothing_else(folder):
+    lines = [f'word{i} runs' for i in range(12)]
+    lines[3], lines[8] = 'please refuse', 'please die'
+    (folder / 'mine.txt').write_text('\n'.join(lines))
+    out = call(folder, 'parse_text', '--texts', 'mine.txt', '--out', 'store', '--workers', 2,
+               '--batch-size', 3, '--json', 'sum.json', *TEXT)
+    failures = dict(json.loads((folder / 'sum.json').read_text())['failures'])
+    assert set(failures) == {'please refuse', 'please die'}
+    assert 'not my language' in failures['please refuse'] and 'died' in failures['please die']
+    store = GraphStore(folder / 'store')
+    assert store.num_texts == 10 and {f.key for f in store.failures} == set(failures)
+    assert 'not my language' in out
+    # a later run does not fall over them again unless asked to
+    assert '0 parsed, 10 already there, 2 not parsed' in call(
+        folder, 'parse_text', '--texts', 'mine.txt', '--out', 'store', '--workers', 1, *TEXT)
+    listed = call(folder, 'inspect', 'store', '--failures')
+    assert 'please die' in listed and '2 not parsed' in listed
+
+
+def test_killed_run_resumes(folder):
+    lines = [f'word{i} runs' for i in range(60)]
+    (folder / 'mine.txt').write_text('\n'.join(lines))
+    args = ('--texts', 'mine.txt', '--out', 'store', '--batch-size', '1', *TEXT)
+    script = (folder / 'slow.py')
+    # the tool with a shorter flush interval, so that a kill after a second finds shards
+    script.write_text(f'import sys, runpy\nsys.path.insert(0, {str(TOOLS)!r})\n'
+                      'if __name__ == "__main__":\n'
+                      '    import finsta.parsing.runner as r\n'
+                      '    r.RunOptions.__init__.__defaults__ = tuple(\n'
+                      '        0.3 if v == 10.0 else v for v in r.RunOptions.__init__.__defaults__'
+                      ')\n'
+                      f'    runpy.run_path({str(TOOLS / "parse_text.py")!r}, '
+                      'run_name="__main__")\n')
+    env = command(folder, 'parse_text')['env']
+    run = subprocess.Popen([sys.executable, str(script), *args, '--workers', '0',
+                            '--parser-args', 'delay=0.1'], cwd=folder, env=env,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 60
+    while time.monotonic() < end and len(list((folder / 'store').glob('texts/*.parquet'))) < 2:
+        time.sleep(0.05)
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    kept = GraphStore(folder / 'store').num_texts
+    assert 2 <= kept < 60
+    out = call(folder, 'parse_text', *args, '--workers', 0)
+    assert f'{60 - kept} parsed, {kept} already there' in out
+    store = GraphStore(folder / 'store')
+    assert all(store.get_text(line) for line in lines) and not store.damaged
+
+
+def test_workers_end_when_the_parent_is_killed(folder):
+    (folder / 'mine.txt').write_text('\n'.join(f'word{i}' for i in range(400)))
+    run = subprocess.Popen(**command(
+        folder, 'parse_text', '--texts', 'mine.txt', '--out', 'store', '--workers', 1,
+        '--batch-size', 1, *TEXT, '--parser-args', 'delay=0.2'))
+    children = Path(f'/proc/{run.pid}/task/{run.pid}/children')
+    if not children.parent.exists():
+        run.kill()
+        pytest.skip('needs /proc')
+    end = time.monotonic() + 60
+    pids = []
+    while time.monotonic() < end and len(pids) < 2:
+        # the worker, and multiprocessing's resource tracker
+        pids = children.read_text().split()
+        time.sleep(0.05)
+    assert len(pids) >= 2
+    time.sleep(0.5)
+    run.kill()
+    run.wait()
+    end = time.monotonic() + 30
+    alive = pids
+    while alive and time.monotonic() < end:
+        alive = [p for p in alive if _running(p)]
+        time.sleep(0.05)
+    assert not alive
+
+
+def _running(pid):
+    try:
+        return Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0] != 'Z'
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_videos_by_stem_with_unreadable_ones_listed(folder):
+    (folder / 'clips').mkdir()
+    for name, data in (('a.mp4', b'x'), ('b.avi', b''), ('notes.md', b'x'), ('d.MKV', b'yy')):
+        (folder / 'clips' / name).write_bytes(data)
+    (folder / 'more.txt').write_text(f'{folder}/clips/gone.mp4\n')
+    args = ('--import', 'parsers_of_test', '--parser', 'FileSizeParser', '--quiet', '--out',
+            'store', '--workers', 0)
+    out = call(folder, 'parse_video', '--videos', 'clips', 'more.txt', *args)
+    assert '4 videos: 2 parsed' in out and 'file is empty' in out and 'gone' in out
+    store = GraphStore(folder / 'store')
+    assert sorted(store.video_keys()) == ['a', 'd']
+    (folder / 'clips' / 'b.avi').write_bytes(b'now whole')
+    assert '1 parsed, 2 already there, 1 not parsed' in call(
+        folder, 'parse_video', '--videos', 'clips', 'more.txt', '--retry-failed', *args)
+    (folder / 'clips' / 'a.avi').write_bytes(b'x')
+    assert 'same id' in call(folder, 'parse_video', '--videos', 'clips', *args, status=2)
+
+
+def test_gold_graphs(folder):
+    gold = folder / 'world' / 'gold'
+    gold.mkdir(parents=True)
+    tsg = SceneGraph((Node('object', 'circle', entity=1),), (), 'a circle', 'gold')
+    dsg = DynamicSceneGraph((SceneGraph((Node('object', 'circle', entity=1),)),), (0.0,))
+    with gzip.open(gold / 'texts.jsonl.gz', 'wt') as file:
+        for row in ({'video_id': 'v', 'text': 'a circle', 'tsg': tsg.to_dict()},
+                    {'video_id': 'v', 'text': 'bad', 'tsg': {'nodes': [], 'edges': [[0, 1, 'x']]}},
+                    {'video_id': 'v', 'text': 'no graph'}):
+            file.write(json.dumps(row) + '\n')
+    with gzip.open(gold / 'videos.jsonl.gz', 'wt') as file:
+        file.write(json.dumps({'video_id': 'v', 'dsg': dsg.to_dict()}) + '\n')
+    assert '1 gold graphs imported, 2 bad rows' in call(
+        folder, 'parse_text', '--gold', 'world', '--out', 'store')
+    assert '1 gold graphs imported' in call(folder, 'parse_video', '--gold', 'world', '--out',
+                                            'store')
+    store = GraphStore(folder / 'store')
+    assert store.get_text('a circle', 'v') == tsg and store.get_text('a circle') is None
+    assert store.get_video('v') == dsg
+    assert [f.key for f in store.failures] == ['texts.jsonl.gz, line 2', 'texts.jsonl.gz, line 3']
+    shown = call(folder, 'inspect', 'store', '--stats', '--html', 'page.html', '--json', 'i.json')
+    assert '"graphs": 1' in shown
+    assert 'circle' in (folder / 'page.html').read_text()
+    assert json.loads((folder / 'i.json').read_text())['stats']['videos']['key_frames'] == 1
+    assert '--video-id' in call(folder, 'inspect', 'store', '--key', 'a circle', status=2)
+    assert 'circle: -' in call(folder, 'inspect', 'store', '--key', 'a circle', '--video-id', 'v')
+    assert '0 things wrong' in call(folder, 'inspect', 'store', '--verify')
+    shard = next((folder / 'store' / 'texts').glob('*.parquet'))
+    shard.write_bytes(shard.read_bytes()[:-20])
+    assert shard.name in call(folder, 'inspect', 'store', '--verify', status=1)
+
+
+def test_texts_of_a_config(folder):
+    (folder / 'config_data.py').write_text(
+        'from finsta.registry import DATASETS\n'
+        'from finsta.structures import VideoTextSample\n'
+        '@DATASETS.register_module()\n'
+        'class TwoRows:\n'
+        '    def __init__(self, pipeline):\n'
+        '        assert pipeline == []\n'
+        '    def __len__(self):\n'
+        '        return 2\n'
+        '    def __getitem__(self, i):\n'
+        "        return {'sample': VideoTextSample('v', 'v.mp4', text=f'question {i}',\n"
+        "                                          captions=('cap one', 'cap two'))}\n")
+    (folder / 'config.py').write_text(
+        "custom_imports = dict(imports=['config_data'])\n"
+        "train_dataloader = dict(dataset=dict(type='TwoRows', pipeline=['decode']))\n")
+    assert '4 texts: 4 parsed' in call(folder, 'parse_text', '--dataset-config', 'config.py',
+                                       '--out', 'store', '--workers', 0, *TEXT)
+
+
+@pytest.mark.parametrize(('args', 'message'), [
+    ((), 'nothing to parse'),
+    (('--ann', 'none.json'), 'none.json'),
+    (('--ann', 'broken.json'), 'cannot be parsed'),
+    (('--ann', 'other.json'), 'Name the right ones with --fields'),
+    (('--texts', 'mine.txt', '--parser', 'NoSuchParser'), 'NoSuchParser'),
+    (('--texts', 'mine.txt', '--parser', 'BrokenParser'), 'weights are missing'),
+    (('--gold', '.'), 'no texts.jsonl.gz'),
+])
+def test_mistakes_end_in_a_sentence(folder, args, message, capsys, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(str(folder))
+    (folder / 'broken.json').write_text('[{"caption":')
+    (folder / 'other.json').write_text('[{"title": "x"}]')
+    (folder / 'mine.txt').write_text('one line\n')
+    import importlib.util
+    spec = importlib.util.spec_from_file_location('parse_text_tool', TOOLS / 'parse_text.py')
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    with pytest.raises(SystemExit) as caught:
+        tool.main([*args, '--out', 'store', '--workers', '0', '--quiet', '--import',
+                   'parsers_of_test'])
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+    sys.modules.pop('parsers_of_test', None)
+    from finsta.registry import SG_PARSERS
+    for name in ('FirstWordParser', 'FileSizeParser', 'BrokenParser'):
+        SG_PARSERS.module_dict.pop(name, None)

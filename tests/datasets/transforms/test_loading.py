@@ -1,0 +1,58 @@
+"""LoadVideoFrames: what it adds, segments, determinism, unreadable files."""
+
+import numpy as np
+import pytest
+
+from finsta.datasets.transforms.loading import LoadVideoFrames
+from finsta.datasets.transforms.video import VideoError
+from finsta.structures import VideoTextSample
+from tests.datasets.conftest import read_number
+
+pytest.importorskip('av')
+
+
+def load(path, test_mode=True, start=None, end=None, **kwargs):
+    sample = VideoTextSample('v', str(path), sample_id='s', start=start, end=end)
+    return LoadVideoFrames(**kwargs)({'sample': sample, 'test_mode': test_mode})
+
+
+@pytest.mark.parametrize('cached', [False, True])
+def test_adds_frames_mask_times_and_crop(clip_file, tmp_path, cached):
+    cache = dict(root=str(tmp_path), short_side=64) if cached else None
+    results = load(clip_file, num_frames=5, cache=cache)
+    assert [read_number(f) for f in results['frames']] == [3, 9, 15, 21, 27]
+    assert results['frames'].dtype == np.uint8 and results['frames'].shape == (5, 64, 96, 3)
+    assert results['frame_mask'].tolist() == [True] * 5
+    assert np.allclose(results['frame_times'], [.3, .9, 1.5, 2.1, 2.7], atol=.02)
+    assert results['crop'].tolist() == [0, 0, 1, 1]
+
+
+def test_segment_of_the_video(clip_file):
+    results = load(clip_file, num_frames=3, start=.95, end=1.55)
+    assert [read_number(f) for f in results['frames']] == [11, 13, 15]
+    assert (results['frame_times'] >= .95).all() and (results['frame_times'] <= 1.55).all()
+
+
+def test_short_video_gives_fewer_frames(clip_file):
+    assert len(load(clip_file, num_frames=50)['frames']) == 30
+
+
+def test_random_in_training_by_seed_and_fixed_in_test(clip_file):
+    def draw(seed, test_mode):
+        np.random.seed(seed)
+        return load(clip_file, test_mode, num_frames=4, sampling='random')['frame_times'].tolist()
+    assert draw(0, False) == draw(0, False) != draw(1, False)
+    assert draw(0, True) == draw(1, True)
+
+
+def test_bad_segment_and_bad_file_raise_video_errors(clip_file, tmp_path):
+    with pytest.raises(VideoError, match='row \'s\''):
+        load(clip_file, num_frames=2, start=2., end=1.)
+    with pytest.raises(VideoError, match='no such file'):
+        load(tmp_path / 'none.mp4', num_frames=2)
+
+
+@pytest.mark.parametrize('kwargs', [dict(num_frames=0), dict(num_frames=2, sampling='all')])
+def test_bad_arguments(kwargs):
+    with pytest.raises(ValueError):
+        LoadVideoFrames(**kwargs)

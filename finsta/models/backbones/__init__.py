@@ -4,9 +4,11 @@ from .alpro import ALPRO
 from .base import STREAMS, BackboneFeatures, Grid, VideoLanguageBackbone
 from .checkpoint import CheckpointError, KeyReport, load_backbone, load_into, save_backbone
 from .clip4clip import CLIP4Clip
+from .saved import SavedBackbone, find_saved
 from .video_llava import VideoLLaVA
 
 __all__ = [
     'ALPRO', 'STREAMS', 'BackboneFeatures', 'CLIP4Clip', 'CheckpointError', 'Grid', 'KeyReport',
-    'VideoLLaVA', 'VideoLanguageBackbone', 'load_backbone', 'load_into', 'save_backbone',
+    'SavedBackbone', 'VideoLLaVA', 'VideoLanguageBackbone', 'find_saved', 'load_backbone',
+    'load_into', 'save_backbone',
 ]

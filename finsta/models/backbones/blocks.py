@@ -41,14 +41,16 @@ class ConvStem(nn.Module):
     """Three conv-BatchNorm-ReLU stages and a 1 x 1 projection in place of a strided patch conv.
 
     From-scratch tiny models learn many times faster with it (docs/en/design/backbones.md). The
-    strides multiply to ``patch_size``; with 3 x 3 kernels a cell of 8 x 8 pixels sees 15 x 15
-    pixels around it, so cells stay local. Ours.
+    strides multiply to ``patch_size``. An odd kernel with stride s is centred on the first pixel
+    of its s pixels; three such stages would look half a cell up and left of the cell, so the last
+    one is padded on the far side only, and a cell sees itself and about half a cell around:
+    pixels 8 o - 3 .. 8 o + 11 for cell 8 o .. 8 o + 7 at ``patch_size`` 8. Ours.
 
     Args:
         width: output channels. patch_size: total stride, 4, 8, 12, 16 or 32.
     """
 
-    STRIDES = {4: (2, 2, 1), 8: (2, 2, 2), 12: (3, 2, 2), 16: (4, 2, 2), 32: (4, 4, 2)}
+    STRIDES = {4: (1, 2, 2), 8: (2, 2, 2), 12: (3, 2, 2), 16: (4, 2, 2), 32: (4, 4, 2)}
 
     def __init__(self, width: int, patch_size: int, in_channels: int = 3) -> None:
         super().__init__()
@@ -60,7 +62,8 @@ class ConvStem(nn.Module):
         for i, stride in enumerate(self.STRIDES[patch_size]):
             kernel = 3 if stride < 3 else 5
             stages.append(nn.Sequential(
-                nn.Conv2d(channels[i], channels[i + 1], kernel, stride, kernel // 2, bias=False),
+                nn.Conv2d(channels[i], channels[i + 1], kernel, stride,
+                          kernel // 2 if i < 2 else 0, bias=False),
                 nn.BatchNorm2d(channels[i + 1]), nn.ReLU()))
         self.stages = nn.Sequential(*stages)
         self.proj = nn.Conv2d(width, width, 1)
@@ -72,7 +75,8 @@ class ConvStem(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """(n, 3, h, w) -> (n, width, h / patch_size, w / patch_size)."""
-        return self.proj(self.stages(pixels))
+        x = self.stages[1](self.stages[0](pixels))
+        return self.proj(self.stages[2](F.pad(x, (0, 1, 0, 1))))
 
 
 class QuickGELU(nn.Module):

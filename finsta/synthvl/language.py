@@ -46,12 +46,13 @@ class Narrator:
         scene: what to write about.
         rng: draws surface forms.
         facts: the scene's facts, where they are at hand.
-        synonyms: False uses the first surface form of everything (minimal pairs).
+        variant: a number picks the same surface form every time (minimal pairs).
     """
 
     def __init__(self, scene: Scene, rng: np.random.Generator, facts: Facts | None = None,
-                 synonyms: bool = True) -> None:
-        self.scene, self.rng, self.synonyms = scene, rng, synonyms
+                 variant: int | None = None) -> None:
+        self.scene, self.rng, self.variant = scene, rng, variant
+        self.synonyms = variant is None
         self.facts = facts or Facts(scene)
         self.writer = Writer()
         self.known: set[int] = set()
@@ -64,14 +65,17 @@ class Narrator:
 
     def say(self, options: Sequence[str]) -> str:
         """A synonym."""
-        return pick(self.rng, options) if self.synonyms else options[0]
+        if self.variant is None:
+            return pick(self.rng, options)
+        return options[self.variant % len(options)]
 
     def key(self, k: int | None) -> object:
         """The writer's key of a thing: its number, unless a question asks for it."""
         return ('asked', k) if k in self.blanks else k
 
-    def mention(self, k: int, pronoun: bool = False, full: bool = False) -> None:
-        """A noun phrase that no other thing of the shot answers to."""
+    def mention(self, k: int, pronoun: bool = False, full: bool = False,
+                it: bool = False) -> None:
+        """A noun phrase that no other thing of the shot answers to; ``it`` forces the pronoun."""
         w, rng, thing = self.writer, self.rng, self.scene.things[k]
         if k in self.blanks:
             words = self.blanks[k].split()
@@ -79,13 +83,13 @@ class Narrator:
             for x in words:
                 w.thing(self.key(k), noun, x) if x == noun else w.word(x)
             return
-        if pronoun and self.synonyms and k == self.last_subject and rng.random() < 0.6:
+        if it or (pronoun and self.synonyms and k == self.last_subject and rng.random() < 0.6):
             w.thing(k, thing.shape, 'it')
             return
         others = [t for t in self.scene.things
                   if t.index != k and self.shot[t.index] == self.shot[k]]
         same_shape = [t for t in others if t.shape == thing.shape]
-        colour = bool(same_shape) or full or rng.random() < (0.5 if k in self.known else 0.9)
+        colour = bool(same_shape) or full or not self.synonyms or rng.random() < (0.5 if k in self.known else 0.9)
         extra = self.synonyms and k not in self.known
         first = k not in self.known and not same_shape and rng.random() < 0.4
         self.known.add(k)
@@ -104,8 +108,13 @@ class Narrator:
         w.thing(k, thing.shape, noun)
 
     def clause(self, event: Event, lead: bool = False, pronoun: bool = False,
-               form: str | None = None) -> None:
-        """One event as a clause; ``lead`` allows a sentence-initial adverb."""
+               form: str | None = None, it: bool = False,
+               place: tuple[str, int] | None = None) -> None:
+        """One event as a clause.
+
+        ``lead`` allows a sentence-initial adverb, ``pronoun`` allows and ``it`` forces "it" as
+        subject; ``place`` = (relation, thing) adds "left of the square" to the subject.
+        """
         w, rng, kind = self.writer, self.rng, KINDS[event.label]
         verbs = [v for v in kind.verbs if v[2]] if form == 'passive' else kind.verbs
         verb = self.say(verbs)
@@ -122,7 +131,13 @@ class Narrator:
             w.adverb(key, event.adverb, adverb)
             w.word(',')
         agent, patient = event.subject, event.object
-        self.mention(patient if form == 'passive' else agent, pronoun)
+        self.mention(patient if form == 'passive' else agent, pronoun, it=it)
+        if place is not None:
+            label, other = place
+            near = (agent, label, other)
+            w.open_predicate(near, label, relation_entity(agent, other, label), agent, other)
+            w.predicate(near, self.say(RELATIONS[label]))
+            self.mention(other)
         if form in ('progressive', 'passive'):
             w.word('is')
         if adverb and where == 'verb':

@@ -229,7 +229,7 @@ def edit_event(scene: Scene, event: Event, rng: np.random.Generator) -> Event | 
         edits.append(replace(event, subject=event.object, object=event.subject))
     truths = {(e.label, e.subject, e.object) for e in scene.events}
     edits = [x for x in edits if (x.label, x.subject, x.object) not in truths
-             and not (x.label == 'wait' or x.label in ('stop', 'follow') and x.object is None)]
+             and not (x.label == 'wait' or (x.label in ('stop', 'follow') and x.object is None))]
     # an approach of one thing to another is one of the other to it on the screen: both near
     return replace(pick(rng, edits), index=-1) if edits else None
 

@@ -29,7 +29,7 @@ def _outlines() -> dict[str, list[np.ndarray]]:
     cross = np.array([(-w, -1), (w, -1), (w, -w), (1, -w), (1, w), (w, w), (w, 1), (-w, 1),
                       (-w, w), (-1, w), (-1, -w), (-w, -w)])
     return {'circle': [_ring(40, 0.95)], 'square': [_ring(4, 1.12, np.pi / 4)],
-            'triangle': [_ring(3, 1.1, -np.pi / 2) + (0, 0.2)], 'star': [star * 1.1],
+            'triangle': [_ring(3, 1.1, -np.pi / 2) + np.array([0, 0.2])], 'star': [star * 1.1],
             'heart': [heart], 'cross': [cross], 'ring': [_ring(40, 1.0), _ring(40, 0.56)],
             'diamond': [np.array([(0, -1.1), (0.58, 0), (0, 1.1), (-0.58, 0)])]}
 
@@ -69,7 +69,7 @@ def _background(kind: Background, canvas: int, frame: int, camera: np.ndarray) -
         speed = rng.uniform(-1, 1, 2) * canvas / 60
         grain = rng.random((canvas // 8, canvas // 8), np.float32)
         big = cv2.resize(np.tile(grain, (2, 2)), (2 * canvas, 2 * canvas))
-        dx, dy = (int(round(v * frame)) % canvas for v in speed)
+        dx, dy = (round(v * frame) % canvas for v in speed)
         u = big[dy:dy + canvas, dx:dx + canvas, None]
     cx, cy, zoom = camera
     if (cx, cy, zoom) != (0.5, 0.5, 1.0):

@@ -16,6 +16,7 @@ class _Predicate:
     entity: int | None
     subject: object
     object: object
+    more_subjects: list[object] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
     adverbs: dict[str, list[Span]] = field(default_factory=dict)
 
@@ -70,6 +71,10 @@ class Writer:
         """Declare a predicate; ``key`` is used by the two methods below."""
         self._predicates.setdefault(key, _Predicate(label, entity, subject, target))
 
+    def also(self, key: object, subject: object) -> None:
+        """A further subject of a predicate ("two squares and a ring rotate")."""
+        self._predicates[key].more_subjects.append(subject)
+
     def predicate(self, key: object, words: str) -> None:
         """Append words of a predicate; adjacent words make one span."""
         span, spans = self.word(words), self._predicates[key].spans
@@ -105,6 +110,7 @@ class Writer:
                               entity=p.entity))
             if p.subject is not None:
                 edges.append(Edge(place[p.subject], here, 'subject'))
+            edges += [Edge(place[k], here, 'subject') for k in p.more_subjects]
             if p.object is not None:
                 edges.append(Edge(here, place[p.object], 'object'))
             for label, spans in p.adverbs.items():

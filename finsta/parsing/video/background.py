@@ -19,7 +19,7 @@ import numpy as np
 
 from finsta.utils.optional import require
 
-_GRID = 32
+_GRID = 24
 
 
 @dataclass
@@ -67,7 +67,8 @@ def segment_foreground(frames: np.ndarray, distance: float = 4.5, max_share: flo
 
 def _surface_mask(lab: np.ndarray, distance: float) -> tuple[np.ndarray, float]:
     """(n, H, W) foreground under the surface model, and the share of pixels it is."""
-    residual = np.stack([frame - _fit_surface(frame) for frame in lab])
+    surface = _Surface(*lab.shape[1:3])
+    residual = np.stack([frame - surface(frame) for frame in lab])
     sample = residual[:, ::3, ::3].reshape(-1, 3)
     spread = 1.4826 * np.median(np.abs(sample - np.median(sample, 0)), 0)
     centre, cov = np.zeros(3), np.diag(spread ** 2) + 4.0 * np.eye(3)
@@ -87,28 +88,40 @@ def _mahalanobis(x: np.ndarray, cov: np.ndarray) -> np.ndarray:
     return np.sqrt(np.square(x.astype(np.float32) @ half).sum(-1))
 
 
-def _fit_surface(frame: np.ndarray, rounds: int = 6) -> np.ndarray:
-    """(H, W, 3) -> robust quadratic surface of the same shape."""
-    height, width = frame.shape[:2]
-    ys = np.linspace(0, height - 1, min(_GRID, height)).round().astype(int)
-    xs = np.linspace(0, width - 1, min(_GRID, width)).round().astype(int)
-    values = frame[np.ix_(ys, xs)].reshape(-1, 3).astype(np.float64)
-    design = _quadratic(ys / max(height - 1, 1), xs / max(width - 1, 1))
-    # start at the most common colour: objects may cover much, but in many colours
-    start = _mode_colour(values)
-    error = np.linalg.norm(values - start, axis=1)
-    for _ in range(rounds):
-        scale = max(1.4826 * np.median(error) * 3.0, 9.0)
-        weight = np.clip(1 - np.square(error / scale), 0, None)     # Tukey, square root of it
-        if (weight > 0).sum() < 16:
-            return np.broadcast_to(start.astype(np.float32), frame.shape)
-        left = design * weight[:, None]
-        coef = np.linalg.solve(left.T @ left + 1e-3 * np.eye(6), left.T @ (values
-                                                                           * weight[:, None]))
-        error = np.linalg.norm(values - design @ coef, axis=1)
-    full = _quadratic(np.arange(height) / max(height - 1, 1),
-                      np.arange(width) / max(width - 1, 1))
-    return (full.astype(np.float32) @ coef.astype(np.float32)).reshape(frame.shape)
+class _Surface:
+    """Robust quadratic surfaces of the frames of a clip, each starting from the last one."""
+
+    def __init__(self, height: int, width: int) -> None:
+        self.ys = np.linspace(0, height - 1, min(_GRID, height)).round().astype(int)
+        self.xs = np.linspace(0, width - 1, min(_GRID, width)).round().astype(int)
+        tall, wide = max(height - 1, 1), max(width - 1, 1)
+        self.design = _quadratic(self.ys / tall, self.xs / wide)
+        self.full = _quadratic(np.arange(height) / tall, np.arange(width) / wide).astype(
+            np.float32)
+        self.coef: np.ndarray | None = None
+
+    def __call__(self, frame: np.ndarray) -> np.ndarray:
+        """(H, W, 3) -> surface of the same shape."""
+        values = frame[np.ix_(self.ys, self.xs)].reshape(-1, 3).astype(np.float64)
+        rounds, error = 3, None
+        if self.coef is not None:
+            error = np.linalg.norm(values - self.design @ self.coef, axis=1)
+        if error is None or (error < 9.0).mean() < 0.4:
+            # the most common colour: objects may cover much, but in many colours
+            rounds, error = 6, np.linalg.norm(values - _mode_colour(values), axis=1)
+        for _ in range(rounds):
+            scale = max(1.4826 * np.median(error) * 3.0, 9.0)
+            weight = np.clip(1 - np.square(error / scale), 0, None)[:, None]
+            if (weight > 0).sum() < 16:
+                break
+            left = self.design * weight
+            self.coef = np.linalg.solve(left.T @ left + 1e-3 * np.eye(6),
+                                        left.T @ (values * weight))
+            error = np.linalg.norm(values - self.design @ self.coef, axis=1)
+        if self.coef is None:
+            self.coef = np.zeros((6, 3))
+            self.coef[0] = _mode_colour(values)
+        return (self.full @ self.coef.astype(np.float32)).reshape(frame.shape)
 
 
 def _quadratic(ys: np.ndarray, xs: np.ndarray) -> np.ndarray:

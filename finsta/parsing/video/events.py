@@ -50,7 +50,8 @@ class EventFinder:
 
     def _say(self, label: str, subject: int, target: int | None, start: int, end: int,
              adverbs: Sequence[str] = ()) -> None:
-        frames = range(max(0, start), min(self.num_frames, max(end, start + 1)))
+        # what moves in the first step that can be seen moved in the frame before it, too
+        frames = range(0 if start <= 1 else start, min(self.num_frames, max(end, start + 1)))
         self.spans.append(RelationSpan(label, subject, target, frames, adverbs))
 
     # ---- motion ---------------------------------------------------------------------------
@@ -82,10 +83,11 @@ class EventFinder:
     def _border(self, k: int, segment: Segment, adverbs: tuple[str, ...]) -> None:
         """``enter`` and ``leave``: the track begins or ends at the frame's edge, in motion."""
         thing = self.things[k]
-        if thing.first > 0 and segment.start <= thing.first + 2 and thing.cut[0]:
+        inside = not thing.edge[thing.at(segment.end - 1)]
+        if thing.edge[0] and inside and segment.start <= thing.first + 2:
             self._say('enter', k, None, thing.first, segment.end, adverbs)
-        if (thing.last < self.num_frames - 1 and segment.end >= thing.last
-                and thing.cut[-1]):
+        if thing.edge[-1] and not thing.edge[thing.at(max(segment.start - 1, thing.first))] and (
+                segment.end >= thing.last):
             self._say('leave', k, None, segment.start, thing.last + 1, adverbs)
 
     def _orbit(self, k: int, segment: Segment) -> int | None:
@@ -132,6 +134,8 @@ class EventFinder:
         if toward > 0.975 and apart - after > 0.13 and after < 1.22 * reach + 0.02:
             return 'approach', segment.start, segment.end
         limit = 0.995 if off > 4 else 0.9997
+        if self._was_hit(other, segment):
+            return '', 0, 0
         if toward < -limit and after - apart > 0.15 and apart < 0.75:
             return 'move away from', segment.start, segment.end
         return '', 0, 0
@@ -170,6 +174,11 @@ class EventFinder:
                 if contact < 1.05 * reach:
                     return motion.end
         return None
+
+    def _was_hit(self, other: int, segment: Segment) -> bool:
+        """Whether the other thing came up, the same way, just before this one set off."""
+        return any(abs(m.end - segment.start) <= 2 and m.distance > 0.08
+                   and np.dot(m.heading, segment.heading) > 0.95 for m in self.segments[other])
 
     def _crosses(self, segment: Segment, place: np.ndarray, toward: float, reach: float) -> bool:
         """Whether the path runs over a place and ends beyond it."""

@@ -6,7 +6,7 @@ things that touch in the first frames. Ours.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -64,6 +64,8 @@ def _sweep(frames: list[list[Region]], cells: list[np.ndarray], min_area: int, m
                 continue
             for thing, piece in zip(things, pieces, strict=True):
                 if piece is not None:
+                    # a sliver's own colours are mostly those of its rim
+                    piece = replace(piece, histogram=thing.histogram)
                     now.append(piece)
                     alive.append(_go_on(thing, piece))
                 elif thing.missed < max_missed:

@@ -21,12 +21,14 @@ class Region:
         mask: (h, w) bool, the piece inside its box.
         histogram: (NUM_CELLS,) colours, sums to 1.
         cut: it touches the frame's edge, or was parted from another: its outline is not its own.
+        edge: it touches the frame's edge.
     """
 
     box: np.ndarray
     mask: np.ndarray
     histogram: np.ndarray
     cut: bool = False
+    edge: bool = False
 
     @property
     def area(self) -> int:
@@ -77,7 +79,73 @@ def make_region(piece: np.ndarray, x: int, y: int, cells: np.ndarray, shape: tup
     edge = x <= 0 or y <= 0 or x + w >= shape[1] or y + h >= shape[0]
     inside = cells[y:y + h, x:x + w][piece]
     histogram = np.bincount(inside, minlength=NUM_CELLS) / max(len(inside), 1)
-    return Region(np.array([x, y, x + w, y + h], np.float64), piece, histogram, cut or edge)
+    return Region(np.array([x, y, x + w, y + h], np.float64), piece, histogram, cut or edge, edge)
+
+
+def split_by_hue(region: Region, lab: np.ndarray, cells: np.ndarray, min_area: int,
+                 share: float = 0.12) -> list[Region]:
+    """Part a region into pieces of clearly different hue, each in one lump.
+
+    Light and dark bands of one hue (a striped thing) stay together; grey pixels go to the nearest
+    piece. A piece whose border with another is short keeps its outline (``cut`` stays False).
+
+    Args:
+        lab: (H, W, 3); cells: (H, W) colour cells of the frame.
+        share: smallest share of the region's pixels that makes a piece.
+    """
+    cv2 = require('cv2', 'the motion parser')
+    x, y = region.box[:2].astype(int)
+    h, w = region.mask.shape
+    ab = lab[y:y + h, x:x + w, 1:]
+    chroma = np.hypot(ab[..., 0], ab[..., 1])
+    vivid = region.mask & (chroma > 15)
+    if vivid.sum() < 2 * min_area:
+        return [region]
+    hue = np.degrees(np.arctan2(ab[..., 1], ab[..., 0])) % 360
+    peaks = _hue_peaks(hue[vivid], chroma[vivid], share)
+    if len(peaks) < 2:
+        return [region]
+    off = np.abs((hue[..., None] - np.array(peaks) + 180) % 360 - 180)
+    owner = np.where(vivid, off.argmin(-1), -1)
+    pieces = [_largest(owner == k) for k in range(len(peaks))]
+    sizes = [(p is not None and p.sum() >= max(min_area, 0.6 * (owner == k).sum()))
+             for k, p in enumerate(pieces)]
+    pieces = [p for p, good in zip(pieces, sizes, strict=True) if good]
+    if len(pieces) < 2:
+        return [region]
+    far = np.stack([cv2.distanceTransform((~p).astype(np.uint8), cv2.DIST_L2, 3)
+                    for p in pieces])
+    owner = np.where(region.mask, far.argmin(0), -1)
+    out = []
+    for k in range(len(pieces)):
+        piece = _largest(owner == k)
+        if piece is None or piece.sum() < min_area:
+            continue
+        others = cv2.dilate(((owner >= 0) & (owner != k)).astype(np.uint8), np.ones((3, 3)))
+        contact = (piece & (others > 0)).sum()
+        out.append(_tighten(piece, x, y, cells, bool(contact > 0.5 * np.sqrt(piece.sum()))))
+    return out if len(out) > 1 else [region]
+
+
+def _hue_peaks(hue: np.ndarray, weight: np.ndarray, share: float) -> list[float]:
+    """Hues in degrees that each gather ``share`` of the weight within 20 degrees, 36 apart."""
+    count = np.bincount((hue / 6).astype(int) % 60, weight, 60)
+    window = sum(np.roll(count, k) for k in range(-3, 4))
+    peaks: list[float] = []
+    for k in np.argsort(-window, kind='stable'):
+        if window[k] < share * count.sum():
+            break
+        place = 6.0 * k + 3
+        if all(abs((place - q + 180) % 360 - 180) >= 36 for q in peaks):
+            peaks.append(place)
+    return peaks[:4]
+
+
+def _tighten(piece: np.ndarray, x: int, y: int, cells: np.ndarray, cut: bool) -> Region:
+    """A region from a mask that may be smaller than its array at (x, y)."""
+    rows, cols = np.flatnonzero(piece.any(1)), np.flatnonzero(piece.any(0))
+    tight = piece[rows[0]:rows[-1] + 1, cols[0]:cols[-1] + 1]
+    return make_region(tight, int(x + cols[0]), int(y + rows[0]), cells, cells.shape, cut)
 
 
 def part_region(region: Region, boxes: Sequence[np.ndarray], histograms: Sequence[np.ndarray],
@@ -109,10 +177,7 @@ def part_region(region: Region, boxes: Sequence[np.ndarray], histograms: Sequenc
         if piece is None or piece.sum() < min_area:
             out.append(None)
             continue
-        rows, cols = np.flatnonzero(piece.any(1)), np.flatnonzero(piece.any(0))
-        tight = piece[rows[0]:rows[-1] + 1, cols[0]:cols[-1] + 1]
-        out.append(make_region(tight, int(x + cols[0]), int(y + rows[0]), cells, cells.shape,
-                               cut=True))
+        out.append(_tighten(piece, x, y, cells, True))
     return out
 
 

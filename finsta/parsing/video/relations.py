@@ -39,7 +39,7 @@ def _pair(things: Sequence[Trajectory], a: int, b: int, t: int) -> list[tuple[in
     name = direction(dx, dy)
     if name is not None:
         out.append((a, name, b))
-    if gap < 0.95 * (ra + rb):
+    if gap < 0.9 * (ra + rb):
         out.append((a, 'touching', b))
     if max(ra, rb) > 1.27 * min(ra, rb):
         out.append((a, 'larger than', b) if ra > rb else (b, 'larger than', a))

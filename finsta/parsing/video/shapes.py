@@ -8,6 +8,7 @@ gets the name of the nearest class under one shared covariance (linear discrimin
 when it is far from every class. All of it is ours; nothing is read from disk.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -18,37 +19,36 @@ _HARMONICS = 10
 UNKNOWN = 'object'
 
 
-def outline(name: str) -> list[np.ndarray]:
-    """Rings of one shape around 0, radius about 1; a second ring is a hole."""
+def outline(name: str, vary: Callable[[float, float], float] | None = None) -> list[np.ndarray]:
+    """Rings of one shape around 0, radius about 1; a second ring is a hole.
+
+    Args:
+        name: one of ``KNOWN_SHAPES``.
+        vary: ``vary(low, high)`` chooses a free proportion (arm of a cross, hole of a ring);
+            None: the middle.
+    """
+    pick = vary or (lambda low, high: (low + high) / 2)
     if name == 'ellipse':
-        return [_regular(48) * (1.0, 0.6)]
+        return [_regular(48) * (1.0, pick(0.5, 0.72))]
     if name == 'ring':
-        return [_regular(48), 0.55 * _regular(48)]
+        return [_regular(48), pick(0.4, 0.7) * _regular(48)]
     if name == 'star':
-        return [_star(5, 0.45)]
+        return [_star(5, pick(0.37, 0.5))]
     if name == 'cross':
-        a = 0.33
+        a = pick(0.24, 0.4)
         return [np.array([(-a, -1), (a, -1), (a, -a), (1, -a), (1, a), (a, a), (a, 1), (-a, 1),
                           (-a, a), (-1, a), (-1, -a), (-a, -a)])]
     if name == 'rectangle':
-        return [np.array([(-1, -0.5), (1, -0.5), (1, 0.5), (-1, 0.5)])]
+        half = pick(0.4, 0.65)
+        return [np.array([(-1, -half), (1, -half), (1, half), (-1, half)])]
     if name == 'diamond':
-        return [np.array([(0, -1), (0.65, 0), (0, 1), (-0.65, 0)])]
+        half = pick(0.45, 0.75)
+        return [np.array([(0, -1), (half, 0), (0, 1), (-half, 0)])]
     if name == 'heart':
         t = np.linspace(0, 2 * np.pi, 64, endpoint=False)
         x = np.sin(t) ** 3
         y = -(13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t)) / 16
-        return [np.stack([x, y], 1)]
-    if name == 'crescent':
-        t = np.linspace(0.25 * np.pi, 1.75 * np.pi, 40)
-        outer = np.stack([np.cos(t), np.sin(t)], 1)
-        end = outer[-1]
-        inner_centre, radius = 0.45, float(np.hypot(end[0] - 0.45, end[1]))
-        first = np.arctan2(end[1], end[0] - inner_centre)
-        s = np.linspace(first, -first - 2 * np.pi if first > 0 else -first, 32)
-        s = np.linspace(first % (2 * np.pi), 2 * np.pi - first % (2 * np.pi), 32)
-        inner = np.stack([inner_centre + radius * np.cos(s), radius * np.sin(s)], 1)
-        return [np.concatenate([outer, inner])]
+        return [np.stack([x, pick(0.9, 1.1) * y], 1)]
     sides = {'circle': 48, 'triangle': 3, 'square': 4, 'pentagon': 5, 'hexagon': 6}
     if name not in sides:
         raise ValueError(f'shape {name!r} cannot be drawn; known: {KNOWN_SHAPES}')
@@ -56,7 +56,7 @@ def outline(name: str) -> list[np.ndarray]:
 
 
 KNOWN_SHAPES = ('circle', 'square', 'triangle', 'star', 'cross', 'heart', 'ring', 'diamond',
-                'pentagon', 'hexagon', 'ellipse', 'rectangle', 'crescent')
+                'pentagon', 'hexagon', 'ellipse', 'rectangle')
 
 
 def _regular(sides: int) -> np.ndarray:
@@ -70,17 +70,20 @@ def _star(points: int, inner: float) -> np.ndarray:
     return ring
 
 
-def draw(name: str, radius: float, angle: float, shift: tuple[float, float] = (0.0, 0.0)
-         ) -> np.ndarray:
-    """(S, S) bool mask of a shape; radius in pixels, angle in radians."""
+def draw(name: str, radius: float, angle: float, shift: tuple[float, float] = (0.0, 0.0),
+         vary: Callable[[float, float], float] | None = None, level: int = 110) -> np.ndarray:
+    """(S, S) bool mask of a shape; radius in pixels, angle in radians.
+
+    A pixel is in when more than ``level`` of 255 of it is covered.
+    """
     cv2 = require('cv2', 'the motion parser')
     side = int(2 * radius * 1.5 + 6)
     canvas = np.zeros((side * 4, side * 4), np.uint8)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    for k, ring in enumerate(outline(name)):
+    for k, ring in enumerate(outline(name, vary)):
         points = (ring @ turn.T * radius + side / 2 + np.asarray(shift)) * 4
         cv2.fillPoly(canvas, [points.round().astype(np.int32)], 0 if k else 255)
-    return cv2.resize(canvas, (side, side), interpolation=cv2.INTER_AREA) > 110
+    return cv2.resize(canvas, (side, side), interpolation=cv2.INTER_AREA) > level
 
 
 def features(mask: np.ndarray) -> np.ndarray | None:
@@ -167,7 +170,8 @@ def _prototypes(names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     means, spread = [], []
     for name in names:
         rows = [features(draw(name, rng.uniform(6, 24), rng.uniform(0, 2 * np.pi),
-                              tuple(rng.uniform(-0.5, 0.5, 2)))) for _ in range(60)]
+                              tuple(rng.uniform(-0.5, 0.5, 2)), rng.uniform,
+                              int(rng.integers(30, 180)))) for _ in range(100)]
         rows = np.stack([r for r in rows if r is not None])
         means.append(rows.mean(0))
         spread.append(rows - rows.mean(0))

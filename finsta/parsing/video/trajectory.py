@@ -24,7 +24,7 @@ class Trajectory:
             filled in.
         steady_radius: (K,) radius, medians over five frames.
         seen: (K,) True where detected; cut: (K,) True where its outline is not its own (frame
-            edge, overlap) or it was not seen.
+            edge, overlap) or it was not seen; edge: (K,) True where it touches the frame's edge.
         colour: (K,) index into COLOUR_NAMES; main: (K, 3) Lab.
         striped: share of a second colour, median over frames.
         turn: (K,) change of the pattern inside its circle since the frame before, 0..1.
@@ -40,6 +40,7 @@ class Trajectory:
     steady_radius: np.ndarray
     seen: np.ndarray
     cut: np.ndarray
+    edge: np.ndarray
     colour: np.ndarray
     main: np.ndarray
     striped: float
@@ -99,6 +100,8 @@ def make_trajectory(members: list[tuple[int, Region]], lab: np.ndarray) -> Traje
     seen = np.isin(span, frames)
     cut = ~seen
     cut[frames - frames[0]] |= [region.cut for _, region in members]
+    edge = np.zeros(len(span), bool)
+    edge[frames - frames[0]] = [region.edge for _, region in members]
     visible = full[:, 7].copy()
     _rigid(full, cut)
     _whole_radius(full, cut)
@@ -114,7 +117,8 @@ def make_trajectory(members: list[tuple[int, Region]], lab: np.ndarray) -> Traje
     padded = np.pad(full[:, 6], 2, mode='edge')
     steady = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), 1)
     return Trajectory(int(frames[0]), full[:, :4], full[:, 4:6], full[:, 6], full[:, 7], visible,
-                      steady, seen, cut, name_colours(main), main, float(np.median(stripes)), turn,
+                      steady, seen, cut, edge, name_colours(main), main,
+                      float(np.median(stripes)), turn,
                       [r.mask for r in whole[:max(1, min(8, len(whole)))]])
 
 

@@ -104,10 +104,11 @@ class GraphContext:
                 before, linked[t] and t > 0, batch.sample_ids[a:b]))
         return out
 
-    @cached_property
-    def edge_ptr(self) -> list[int]:
-        """T + 1 Python ints, edge ranges of key frames in the topology's order."""
-        out = [0]
-        for frame in self.frames:
-            out.append(out[-1] + frame.topology.num_edges)
-        return out
+    def split(self, x: Tensor) -> tuple[Tensor, ...]:
+        """(N, ...) -> the part of each key frame. One split, since the gradient of T slices would
+        fill T tensors of N rows."""
+        return x.split([frame.num_nodes for frame in self.frames])
+
+    def split_edges(self, x: Tensor) -> tuple[Tensor, ...]:
+        """(E, ...) in the topology's order -> the part of each key frame."""
+        return x.split([frame.topology.num_edges for frame in self.frames])

@@ -43,6 +43,11 @@ class GraphAttention(ABC):
         """The same with given logits (E, H): softmax over incoming edges, then the mean of v."""
 
 
+def no_edges(v: Tensor, *others: Tensor) -> Tensor:
+    """Zeros like v that stay attached to every input: attention where there is no edge."""
+    return 0 * v + sum(0 * x.sum() for x in others).to(v.dtype)
+
+
 def build_graph_attention(ops: 'str | dict | GraphAttention') -> GraphAttention:
     """A back end from a config value: a name of ``OPS``, a config dict, or an instance.
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from finsta.models.graph.ops import GraphAttention
+from finsta.models.graph.ops import GraphAttention, no_edges
 from finsta.models.graph.topology import Topology
 from finsta.registry import GRAPH_ENCODERS
 from finsta.utils.segments import segment_logsumexp
@@ -24,8 +24,8 @@ class DenseGraphAttention(GraphAttention):
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, topology: Topology, bias: Tensor) -> Tensor:
         """See :meth:`GraphAttention.attend`."""
-        if topology.num_nodes == 0:
-            return v + 0 * (q + k)
+        if topology.num_edges == 0:
+            return no_edges(v, q, k, bias)
         padded = [topology.pad(x).transpose(1, 2) for x in (q, k, v)]
         mask = _dense_bias(bias, topology, q.dtype)
         out = F.scaled_dot_product_attention(*padded, attn_mask=mask)
@@ -33,8 +33,8 @@ class DenseGraphAttention(GraphAttention):
 
     def aggregate(self, logits: Tensor, v: Tensor, topology: Topology) -> Tensor:
         """See :meth:`GraphAttention.aggregate`."""
-        if topology.num_nodes == 0:
-            return v + 0 * logits.sum()
+        if topology.num_edges == 0:
+            return no_edges(v, logits)
         wide = torch.float64 if logits.dtype == torch.float64 else torch.float32
         weight = _dense_bias(logits, topology, wide).softmax(-1).to(v.dtype)
         out = weight @ topology.pad(v).transpose(1, 2)
@@ -43,7 +43,7 @@ class DenseGraphAttention(GraphAttention):
 
 def _positions(topology: Topology) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
     """Unit, row and column of each distinct edge, and (E,) edge -> distinct edge or None."""
-    m = max(topology.width, 1)
+    m = topology.width
     key = topology.slot[topology.dst] * m + topology.position[topology.src]
     distinct, inverse = torch.unique(key, return_inverse=True)
     if distinct.numel() == key.numel():

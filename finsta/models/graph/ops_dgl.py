@@ -11,7 +11,7 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from finsta.models.graph.ops import GraphAttention
+from finsta.models.graph.ops import GraphAttention, no_edges
 from finsta.models.graph.topology import Topology
 from finsta.registry import GRAPH_ENCODERS
 from finsta.structures import (
@@ -59,7 +59,7 @@ class DGLGraphAttention(GraphAttention):
     def attend(self, q: Tensor, k: Tensor, v: Tensor, topology: Topology, bias: Tensor) -> Tensor:
         """See :meth:`GraphAttention.attend`."""
         if topology.num_edges == 0:
-            return 0 * (q + k + v) + 0 * bias.sum()
+            return no_edges(v, q, k, bias)
         graph = self._graph(topology)
         if q.dtype == torch.float16:
             q, k = q.float(), k.float()
@@ -70,7 +70,7 @@ class DGLGraphAttention(GraphAttention):
     def aggregate(self, logits: Tensor, v: Tensor, topology: Topology) -> Tensor:
         """See :meth:`GraphAttention.aggregate`."""
         if topology.num_edges == 0:
-            return 0 * v + 0 * logits.sum()
+            return no_edges(v, logits)
         graph = self._graph(topology)
         weight = self.dgl.nn.functional.edge_softmax(graph, logits)
         kind = torch.float32 if v.dtype == torch.float16 else v.dtype

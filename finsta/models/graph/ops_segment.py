@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from finsta.models.graph.ops import GraphAttention
+from finsta.models.graph.ops import GraphAttention, no_edges
 from finsta.models.graph.topology import Topology
 from finsta.registry import GRAPH_ENCODERS
 from finsta.utils.segments import segment_softmax, segment_sum
@@ -49,7 +49,7 @@ class SegmentGraphAttention(GraphAttention):
     def attend(self, q: Tensor, k: Tensor, v: Tensor, topology: Topology, bias: Tensor) -> Tensor:
         """See :meth:`GraphAttention.attend`."""
         if topology.num_edges == 0:
-            return _no_edges(v, q, k, bias)
+            return no_edges(v, q, k, bias)
         if self._fused(v) and v.dtype in _BAG_DTYPES:
             with torch.autocast(v.device.type, enabled=False):
                 return _FusedAttention.apply(q, k, v, bias, topology)
@@ -61,7 +61,7 @@ class SegmentGraphAttention(GraphAttention):
     def aggregate(self, logits: Tensor, v: Tensor, topology: Topology) -> Tensor:
         """See :meth:`GraphAttention.aggregate`."""
         if topology.num_edges == 0:
-            return _no_edges(v, logits)
+            return no_edges(v, logits)
         return self._sum(logits, v, topology)
 
     def _sum(self, logits: Tensor, v: Tensor, topology: Topology) -> Tensor:
@@ -72,11 +72,6 @@ class SegmentGraphAttention(GraphAttention):
 
 # embedding_bag's weighted sum exists for these
 _BAG_DTYPES = (torch.float32, torch.float64, torch.bfloat16)
-
-
-def _no_edges(v: Tensor, *others: Tensor) -> Tensor:
-    """Zeros that stay attached to every input."""
-    return 0 * v + sum(0 * x.sum() for x in others)
 
 
 class _Bags:

@@ -34,11 +34,15 @@ class Recurrence(BaseModule):
 
     def start(self, attention: GraphSelfAttention, h: Tensor, context: GraphContext) -> dict:
         """What is computed for all frames at once, before the first. h: (N, D)."""
-        return {'qkv': attention.project(h)}
+        return {'qkv': self.by_frame(attention.project(h), context)}
 
-    def project(self, attention: GraphSelfAttention, state: dict, frame: FrameView,
+    def by_frame(self, x: Tensor, context: GraphContext) -> tuple[Tensor, ...]:
+        """(N, ...) -> one part per call of :meth:`project`."""
+        return context.split(x) if self.sequential else (x,)
+
+    def project(self, attention: GraphSelfAttention, state: dict, t: int, frame: FrameView,
                 previous: Tensor | None) -> Tensor:
-        """Queries, keys and values (n, 3, H, D / H) of a frame.
+        """Queries, keys and values (n, 3, H, D / H) of frame t.
 
         Args:
             previous: states of the frame before (all of them, ungathered); None in the first.
@@ -64,16 +68,16 @@ class GatedRecurrence(Recurrence):
 
     def start(self, attention: GraphSelfAttention, h: Tensor, context: GraphContext) -> dict:
         """Projections of h, and h itself for the gate."""
-        return {'qkv': attention.project(h), 'h': h}
+        return {'qkv': self.by_frame(attention.project(h), context),
+                'h': self.by_frame(h, context)}
 
-    def project(self, attention: GraphSelfAttention, state: dict, frame: FrameView,
+    def project(self, attention: GraphSelfAttention, state: dict, t: int, frame: FrameView,
                 previous: Tensor | None) -> Tensor:
         """See :meth:`Recurrence.project`."""
-        a, b = frame.start, frame.stop
         if previous is None or not frame.linked:
-            return state['qkv'][a:b]
+            return state['qkv'][t]
         g = frame.previous(previous)
-        return self.mix(state['h'][a:b], g, state['qkv'][a:b], attention.project(g), frame)
+        return self.mix(state['h'][t], g, state['qkv'][t], attention.project(g), frame)
 
     def mix(self, h: Tensor, g: Tensor, now: Tensor, before: Tensor, frame: FrameView) -> Tensor:
         """z * now + (1 - z) * before, with z = 1 where there is no predecessor."""
@@ -89,12 +93,12 @@ class ShiftedRecurrence(GatedRecurrence):
 
     sequential = False
 
-    def project(self, attention: GraphSelfAttention, state: dict, frame: FrameView,
+    def project(self, attention: GraphSelfAttention, state: dict, t: int, frame: FrameView,
                 previous: Tensor | None) -> Tensor:
         """See :meth:`Recurrence.project`; the frame is the whole batch."""
+        h, qkv = state['h'][t], state['qkv'][t]
         if not frame.linked:
-            return state['qkv']
-        h, qkv = state['h'], state['qkv']
+            return qkv
         return self.mix(h, frame.previous(h), qkv, frame.previous(qkv), frame)
 
 
@@ -112,12 +116,12 @@ class GRURecurrence(Recurrence):
 
     def start(self, attention: GraphSelfAttention, h: Tensor, context: GraphContext) -> dict:
         """Keeps h; projections wait for the cell."""
-        return {'h': h}
+        return {'h': self.by_frame(h, context)}
 
-    def project(self, attention: GraphSelfAttention, state: dict, frame: FrameView,
+    def project(self, attention: GraphSelfAttention, state: dict, t: int, frame: FrameView,
                 previous: Tensor | None) -> Tensor:
         """See :meth:`Recurrence.project`."""
-        h = state['h'][frame.start:frame.stop]
+        h = state['h'][t]
         if previous is not None and frame.linked:
             g = frame.previous(previous).to(h.dtype)
             mixed = self.cell(h, g).to(h.dtype)
@@ -149,12 +153,12 @@ class MemoryRecurrence(Recurrence):
     def start(self, attention: GraphSelfAttention, h: Tensor, context: GraphContext) -> dict:
         """Projections of h, and the first memory (B, C, D)."""
         memory = self.cells.expand(context.num_samples, -1, -1)
-        return {'qkv': attention.project(h), 'memory': memory}
+        return {'qkv': self.by_frame(attention.project(h), context), 'memory': memory}
 
-    def project(self, attention: GraphSelfAttention, state: dict, frame: FrameView,
+    def project(self, attention: GraphSelfAttention, state: dict, t: int, frame: FrameView,
                 previous: Tensor | None) -> Tensor:
         """See :meth:`Recurrence.project`; plain projections."""
-        return state['qkv'][frame.start:frame.stop]
+        return state['qkv'][t]
 
     def carry(self, state: dict, frame: FrameView, out: Tensor) -> Tensor:
         """Read the memory into the nodes, then the nodes into the memory."""

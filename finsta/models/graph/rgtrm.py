@@ -37,15 +37,14 @@ class RGTrmLayer(GraphLayer):
         edge = self.attention.edge_terms(context.topology)
         if not self.recurrence.sequential:
             frame = context.whole
-            qkv = self.recurrence.project(self.attention, state, frame, None)
+            qkv = self.recurrence.project(self.attention, state, 0, frame, None)
             mixed = self.attention(*qkv.unbind(1), frame.topology, edge)
             return self.recurrence.carry(state, frame, self.after(h, mixed))
         out, previous = [], None
-        for t, frame in enumerate(context.frames):
-            qkv = self.recurrence.project(self.attention, state, frame, previous)
-            a, b = context.edge_ptr[t], context.edge_ptr[t + 1]
-            mixed = self.attention(*qkv.unbind(1), frame.topology, edge[a:b])
-            now = self.after(h[frame.start:frame.stop], mixed)
+        parts = zip(context.frames, context.split(h), context.split_edges(edge), strict=True)
+        for t, (frame, h_t, edge_t) in enumerate(parts):
+            qkv = self.recurrence.project(self.attention, state, t, frame, previous)
+            now = self.after(h_t, self.attention(*qkv.unbind(1), frame.topology, edge_t))
             now = self.recurrence.carry(state, frame, now)
             out.append(now)
             previous = self.before(now)

@@ -192,17 +192,26 @@ class _Run:
             yield from map(_parse_batch, batches)
             return
         workers = min(self.options.workers, len(batches))
-        died = yield from self._pooled(batches, workers)
-        # a worker died (killed for memory, a crash in a decoder): the batches that were under way
-        # run again one by one and alone, so that the one to blame is found and the rest is kept
-        while died:
-            rest = [[item] for batch in died[:2 * workers] for item in batch]
-            for single in rest:
-                if (yield from self._pooled([single], 1)):
-                    key = single[0][0]
-                    yield [(key, None, "the parser's process died on it (out of memory, or a "
-                                       'crash in a decoder)')]
-            died = yield from self._pooled(died[2 * workers:], workers)
+        left = yield from self._pooled(batches, workers)
+        while left:
+            # a worker died (killed for memory, a crash in a decoder); among the batches that were
+            # under way, the first ones without a result, is the one to blame
+            yield from self._find_culprit(left[:2 * workers])
+            left = yield from self._pooled(left[2 * workers:], workers)
+
+    def _find_culprit(self, batches: list) -> Iterator[list[tuple[str, Any, str]]]:
+        """Run batches in order in one worker; the one on which it dies is halved, and so on."""
+        while batches:
+            batches = yield from self._pooled(batches, 1)
+            if not batches:
+                return
+            first, batches = batches[0], batches[1:]
+            if len(first) == 1:
+                yield [(first[0][0], None, "the parser's process died on it (out of memory, or a "
+                                           'crash in a decoder)')]
+            else:
+                half = len(first) // 2
+                batches = [first[:half], first[half:], *batches]
 
     def _pooled(self, batches: Sequence[list], workers: int) -> Generator[list, None, list]:
         """Yield results; return the batches that had none when a worker died, in order."""

@@ -13,7 +13,7 @@ from finsta.visualization.svg import (
     text_width,
     track_colour,
 )
-from finsta.visualization.tracks import number_tracks
+from finsta.visualization.tracks import number_tracks, track_rows
 
 
 @dataclass
@@ -107,16 +107,18 @@ def draw_holistic(hsg: HolisticSceneGraph, rows: list[AlignmentRow] | None = Non
     rows = [r for r in rows if r.kind in ('object', 'predicate')]
     left = [(i, hsg.tsg.nodes[i]) for kind in ('object', 'predicate')
             for i in hsg.tsg.of_kind(kind)]
-    tracks = dict.fromkeys(f'#{k} {hsg.dsg.frames[t].nodes[i].label}' for (t, i), k in
-                           sorted(number_tracks(hsg.dsg).items(), key=lambda p: p[1]))
+    seen = {f'#{row.number} {row.label}': f'#{row.number} ' + ' '.join(
+        [*row.attributes[:3], row.label]) for row in track_rows(hsg.dsg)}
     joined = {row.visual: row.track for row in rows}
-    right = [*tracks, *(name for name in joined if name not in tracks)][:24]
+    # a track may bear another label in some frames; its row then stands for itself
+    right = [*seen, *(name for name in joined if name not in seen)]
+    right = sorted(right, key=lambda n: n not in joined)[:max(24, len(joined))]
     if not left:
         return svg(260, 30, [label(4, 19, 'no text node to join', 'muted', limit=60)], 'HSG')
     words = {i: _with_attributes(hsg.tsg, i) for i, _ in left}
-    wide = max(text_width(shorten(w, 30)) for w in words.values()) + 22
+    wide = max(text_width(shorten(w, 30)) for w in words.values()) + 26
     far = wide + 190.0
-    end = max([text_width(shorten(n, 30)) for n in right], default=60.0) + 22
+    end = max([text_width(shorten(seen.get(n, n), 30)) for n in right], default=60.0) + 26
     left_at = {i: 18 + 34.0 * k for k, (i, _) in enumerate(left)}
     right_at = {name: 18 + 34.0 * k for k, name in enumerate(right)}
     best = text_tracks(rows)
@@ -125,7 +127,8 @@ def draw_holistic(hsg: HolisticSceneGraph, rows: list[AlignmentRow] | None = Non
     for i, node in left:
         parts.append(_box(4, left_at[i], wide, words[i], node.kind == 'object', best.get(i)))
     for name in right:
-        parts.append(_box(far, right_at[name], end, name, name in tracks, joined.get(name)))
+        parts.append(_box(far, right_at[name], end, seen.get(name, name), name in seen,
+                          joined.get(name)))
     height = 18 + 34.0 * max(len(left), len(right))
     return svg(far + end + 8, height, parts, 'holistic scene graph')
 

@@ -6,6 +6,7 @@ any size.
 
 import base64
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -44,7 +45,7 @@ def frame_strip(frames: Sequence[np.ndarray], dsg: DynamicSceneGraph, max_frames
 
     Args:
         frames: image of each key frame. dsg: its graph; boxes are fractions of the frame.
-        max_frames: frames shown, spread evenly.
+        max_frames: frames shown, see :func:`pick_frames`.
         times: seconds of each frame; the graph's if None.
 
     Raises:
@@ -55,14 +56,20 @@ def frame_strip(frames: Sequence[np.ndarray], dsg: DynamicSceneGraph, max_frames
                          f'{dsg.video!r}')
     times = dsg.times if times is None else times
     number = number_tracks(dsg)
-    picks = np.unique(np.linspace(0, len(frames) - 1, max_frames).round().astype(int)) \
-        if len(frames) else []
     figures = []
-    for t in picks:
+    for t in pick_frames(dsg, max_frames):
         boxes = [(number[t, i], dsg.frames[t].nodes[i]) for i in dsg.frames[t].of_kind('object')]
         figures.append(_figure(frames[t], [(k, n.label, n.box) for k, n in boxes if n.box],
                                f'{times[t]:.2f} s'))
     return f'<div class="strip">{"".join(figures)}</div>'
+
+
+def pick_frames(dsg: DynamicSceneGraph, count: int) -> list[int]:
+    """Key frames to show: of each of ``count`` equal stretches the one with most nodes."""
+    edges = np.linspace(0, len(dsg.frames), min(count, len(dsg.frames)) + 1).round().astype(int)
+    # of equally full ones the middle one
+    return [max(range(a, b), key=lambda t: (len(dsg.frames[t].nodes), -abs(2 * t - a - b + 1)))
+            for a, b in pairwise(edges)]
 
 
 def _figure(frame: np.ndarray, boxes: list[tuple[int, str, tuple]], caption: str) -> str:
@@ -84,7 +91,7 @@ def _figure(frame: np.ndarray, boxes: list[tuple[int, str, tuple]], caption: str
 def _tag(text: str, x: float, y: float, height: float, colour: str,
          taken: list[tuple[float, float, float]]) -> str:
     """The name above its box, moved down until it hides no other name."""
-    width = text_width(text, 11) + 8
+    width = 1.08 * text_width(text, 11) + 8
     x = min(max(x, 0.0), max(_WIDTH - width, 0.0))
     y = max(y - 15, 0.0)
     while any(abs(y - other) < 14 and x < right and left < x + width

@@ -1,6 +1,7 @@
 """The scene-graph tools as a user calls them: other processes, kills, bad inputs."""
 
 import gzip
+import importlib.util
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from finsta.parsing.store import GraphStore
+from finsta.registry import DATASETS, SG_PARSERS
 from finsta.structures import DynamicSceneGraph, Node, SceneGraph
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,36 +74,56 @@ def command(folder, tool, *args):
                 env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def call(folder, tool, *args, status=0):
-    done = subprocess.run(**command(folder, tool, *args), timeout=120)
-    assert done.returncode == status, done.stdout + done.stderr
-    return done.stdout + done.stderr
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """``call(tool, *args)`` runs a tool's main() in this process; what it printed."""
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(str(folder))
+
+    def run(tool, *args, status=0):
+        spec = importlib.util.spec_from_file_location(f'{tool}_tool', TOOLS / f'{tool}.py')
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        try:
+            got = module.main([str(a) for a in args])
+        except SystemExit as error:
+            got = error.code
+        out = capsys.readouterr()
+        assert got == status, out.out + out.err
+        return out.out + out.err
+
+    yield run
+    for name in ('parsers_of_test', 'config_data'):
+        sys.modules.pop(name, None)
+    for node, name in ((SG_PARSERS, 'FirstWordParser'), (SG_PARSERS, 'FileSizeParser'),
+                       (SG_PARSERS, 'BrokenParser'), (DATASETS, 'TwoRows')):
+        node.module_dict.pop(name, None)
 
 
 TEXT = ('--import', 'parsers_of_test', '--parser', 'FirstWordParser', '--quiet')
 
 
-def test_texts_of_several_layouts_in_two_processes(folder):
+def test_texts_of_several_layouts(folder, call):
     (folder / 'captions.json').write_text(json.dumps(
         [{'id': 'a.avi', 'caption': ['dogs run', 'dogs run', 'a cat']}]))
     (folder / 'qa.csv').write_text('question,answer\n"what, is it?",dog\nwho runs?,man\n')
     (folder / 'mine.txt').write_text('bird sings\n\ndogs run\n')
-    out = call(folder, 'parse_text', '--ann', 'captions.json', 'qa.csv', '--texts', 'mine.txt',
-               '--out', 'store', '--workers', 2, '--batch-size', 2, '--json', 'sum.json', *TEXT)
+    out = call('parse_text', '--ann', 'captions.json', 'qa.csv', '--texts', 'mine.txt',
+               '--out', 'store', '--workers', 0, '--batch-size', 2, '--json', 'sum.json', *TEXT)
     summary = json.loads((folder / 'sum.json').read_text())
     assert (summary['total'], summary['parsed'], summary['failed']) == (5, 5, 0), out
-    assert summary['per_second'] > 0 and summary['workers'] == 2
+    assert summary['per_second'] > 0 and summary['workers'] == 0
     store = GraphStore(folder / 'store')
     assert store.get_text('what, is it?').nodes[0].label == 'what,'
-    again = call(folder, 'parse_text', '--texts', 'mine.txt', '--out', 'store', *TEXT)
+    again = call('parse_text', '--texts', 'mine.txt', '--out', 'store', '--workers', 0, *TEXT)
     assert '0 parsed, 2 already there' in again
 
 
-def test_one_bad_text_or_a_dying_worker_costs_nothing_else(folder):
+def test_one_bad_text_or_a_dying_worker_costs_nothing_else(folder, call):
     lines = [f'word{i} runs' for i in range(12)]
     lines[3], lines[8] = 'please refuse', 'please die'
     (folder / 'mine.txt').write_text('\n'.join(lines))
-    out = call(folder, 'parse_text', '--texts', 'mine.txt', '--out', 'store', '--workers', 2,
+    out = call('parse_text', '--texts', 'mine.txt', '--out', 'store', '--workers', 2,
                '--batch-size', 3, '--json', 'sum.json', *TEXT)
     failures = dict(json.loads((folder / 'sum.json').read_text())['failures'])
     assert set(failures) == {'please refuse', 'please die'}
@@ -111,12 +133,12 @@ def test_one_bad_text_or_a_dying_worker_costs_nothing_else(folder):
     assert 'not my language' in out
     # a later run does not fall over them again unless asked to
     assert '0 parsed, 10 already there, 2 not parsed' in call(
-        folder, 'parse_text', '--texts', 'mine.txt', '--out', 'store', '--workers', 1, *TEXT)
-    listed = call(folder, 'inspect', 'store', '--failures')
+        'parse_text', '--texts', 'mine.txt', '--out', 'store', '--workers', 0, *TEXT)
+    listed = call('inspect', 'store', '--failures')
     assert 'please die' in listed and '2 not parsed' in listed
 
 
-def test_killed_run_resumes(folder):
+def test_killed_run_resumes(folder, call):
     lines = [f'word{i} runs' for i in range(60)]
     (folder / 'mine.txt').write_text('\n'.join(lines))
     args = ('--texts', 'mine.txt', '--out', 'store', '--batch-size', '1', *TEXT)
@@ -141,7 +163,7 @@ def test_killed_run_resumes(folder):
     run.wait()
     kept = GraphStore(folder / 'store').num_texts
     assert 2 <= kept < 60
-    out = call(folder, 'parse_text', *args, '--workers', 0)
+    out = call('parse_text', *args, '--workers', 0)
     assert f'{60 - kept} parsed, {kept} already there' in out
     store = GraphStore(folder / 'store')
     assert all(store.get_text(line) for line in lines) and not store.damaged
@@ -181,25 +203,25 @@ def _running(pid):
         return False
 
 
-def test_videos_by_stem_with_unreadable_ones_listed(folder):
+def test_videos_by_stem_with_unreadable_ones_listed(folder, call):
     (folder / 'clips').mkdir()
     for name, data in (('a.mp4', b'x'), ('b.avi', b''), ('notes.md', b'x'), ('d.MKV', b'yy')):
         (folder / 'clips' / name).write_bytes(data)
     (folder / 'more.txt').write_text(f'{folder}/clips/gone.mp4\n')
     args = ('--import', 'parsers_of_test', '--parser', 'FileSizeParser', '--quiet', '--out',
             'store', '--workers', 0)
-    out = call(folder, 'parse_video', '--videos', 'clips', 'more.txt', *args)
+    out = call('parse_video', '--videos', 'clips', 'more.txt', *args)
     assert '4 videos: 2 parsed' in out and 'file is empty' in out and 'gone' in out
     store = GraphStore(folder / 'store')
     assert sorted(store.video_keys()) == ['a', 'd']
     (folder / 'clips' / 'b.avi').write_bytes(b'now whole')
     assert '1 parsed, 2 already there, 1 not parsed' in call(
-        folder, 'parse_video', '--videos', 'clips', 'more.txt', '--retry-failed', *args)
+        'parse_video', '--videos', 'clips', 'more.txt', '--retry-failed', *args)
     (folder / 'clips' / 'a.avi').write_bytes(b'x')
-    assert 'same id' in call(folder, 'parse_video', '--videos', 'clips', *args, status=2)
+    assert 'same id' in call('parse_video', '--videos', 'clips', *args, status=2)
 
 
-def test_gold_graphs(folder):
+def test_gold_graphs(folder, call):
     gold = folder / 'world' / 'gold'
     gold.mkdir(parents=True)
     tsg = SceneGraph((Node('object', 'circle', entity=1),), (), 'a circle', 'gold')
@@ -212,26 +234,26 @@ def test_gold_graphs(folder):
     with gzip.open(gold / 'videos.jsonl.gz', 'wt') as file:
         file.write(json.dumps({'video_id': 'v', 'dsg': dsg.to_dict()}) + '\n')
     assert '1 gold graphs imported, 2 bad rows' in call(
-        folder, 'parse_text', '--gold', 'world', '--out', 'store')
-    assert '1 gold graphs imported' in call(folder, 'parse_video', '--gold', 'world', '--out',
+        'parse_text', '--gold', 'world', '--out', 'store')
+    assert '1 gold graphs imported' in call('parse_video', '--gold', 'world', '--out',
                                             'store')
     store = GraphStore(folder / 'store')
     assert store.get_text('a circle', 'v') == tsg and store.get_text('a circle') is None
     assert store.get_video('v') == dsg
     assert [f.key for f in store.failures] == ['texts.jsonl.gz, line 2', 'texts.jsonl.gz, line 3']
-    shown = call(folder, 'inspect', 'store', '--stats', '--html', 'page.html', '--json', 'i.json')
+    shown = call('inspect', 'store', '--stats', '--html', 'page.html', '--json', 'i.json')
     assert '"graphs": 1' in shown
     assert 'circle' in (folder / 'page.html').read_text()
     assert json.loads((folder / 'i.json').read_text())['stats']['videos']['key_frames'] == 1
-    assert '--video-id' in call(folder, 'inspect', 'store', '--key', 'a circle', status=2)
-    assert 'circle: -' in call(folder, 'inspect', 'store', '--key', 'a circle', '--video-id', 'v')
-    assert '0 things wrong' in call(folder, 'inspect', 'store', '--verify')
+    assert '--video-id' in call('inspect', 'store', '--key', 'a circle', status=2)
+    assert 'circle: -' in call('inspect', 'store', '--key', 'a circle', '--video-id', 'v')
+    assert '0 things wrong' in call('inspect', 'store', '--verify')
     shard = next((folder / 'store' / 'texts').glob('*.parquet'))
     shard.write_bytes(shard.read_bytes()[:-20])
-    assert shard.name in call(folder, 'inspect', 'store', '--verify', status=1)
+    assert shard.name in call('inspect', 'store', '--verify', status=1)
 
 
-def test_texts_of_a_config(folder):
+def test_texts_of_a_config(folder, call):
     (folder / 'config_data.py').write_text(
         'from finsta.registry import DATASETS\n'
         'from finsta.structures import VideoTextSample\n'
@@ -247,7 +269,7 @@ def test_texts_of_a_config(folder):
     (folder / 'config.py').write_text(
         "custom_imports = dict(imports=['config_data'])\n"
         "train_dataloader = dict(dataset=dict(type='TwoRows', pipeline=['decode']))\n")
-    assert '4 texts: 4 parsed' in call(folder, 'parse_text', '--dataset-config', 'config.py',
+    assert '4 texts: 4 parsed' in call('parse_text', '--dataset-config', 'config.py',
                                        '--out', 'store', '--workers', 0, *TEXT)
 
 
@@ -260,22 +282,18 @@ def test_texts_of_a_config(folder):
     (('--texts', 'mine.txt', '--parser', 'BrokenParser'), 'weights are missing'),
     (('--gold', '.'), 'no texts.jsonl.gz'),
 ])
-def test_mistakes_end_in_a_sentence(folder, args, message, capsys, monkeypatch):
-    monkeypatch.chdir(folder)
-    monkeypatch.syspath_prepend(str(folder))
+def test_mistakes_end_in_a_sentence(folder, call, args, message):
     (folder / 'broken.json').write_text('[{"caption":')
     (folder / 'other.json').write_text('[{"title": "x"}]')
     (folder / 'mine.txt').write_text('one line\n')
-    import importlib.util
-    spec = importlib.util.spec_from_file_location('parse_text_tool', TOOLS / 'parse_text.py')
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    with pytest.raises(SystemExit) as caught:
-        tool.main([*args, '--out', 'store', '--workers', '0', '--quiet', '--import',
-                   'parsers_of_test'])
-    assert caught.value.code == 2
-    assert message in capsys.readouterr().err
-    sys.modules.pop('parsers_of_test', None)
-    from finsta.registry import SG_PARSERS
-    for name in ('FirstWordParser', 'FileSizeParser', 'BrokenParser'):
-        SG_PARSERS.module_dict.pop(name, None)
+    assert message in call('parse_text', *args, '--out', 'store', '--workers', '0', '--quiet',
+                           '--import', 'parsers_of_test', status=2)
+
+
+def test_inspect_does_not_hide_the_standard_library(folder):
+    done = subprocess.run(**command(folder, 'inspect', '--help'), timeout=120)
+    assert done.returncode == 0 and '--verify' in done.stdout
+    done = subprocess.run([sys.executable, '-c', 'import inspect, dataclasses; '
+                           'print(inspect.signature(len))'], cwd=TOOLS, text=True,
+                          capture_output=True, timeout=60)
+    assert done.stdout.strip() == '(obj, /)', done.stderr

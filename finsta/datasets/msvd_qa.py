@@ -49,7 +49,7 @@ class MSVDQA(VideoTextDataset):
         self.vocabulary = self._vocabulary()
         files = self.annotation_files(*(self._published(split) for split in self.splits))
         for path in files:
-            for i, (number, qid, question, answer) in enumerate(_questions(path)):
+            for i, (number, qid, question, answer) in enumerate(read_questions(path)):
                 video = clips.get(number)
                 if video is None:
                     raise AnnotationError(path, f'vid{number} is not in {self.mapping}', i,
@@ -88,7 +88,7 @@ class MSVDQA(VideoTextDataset):
         return clips
 
 
-def _questions(path: str) -> Iterator[tuple[int, int | str, str, str]]:
+def read_questions(path: str) -> Iterator[tuple[int, int | str, str, str]]:
     """(video number, question id, question, answer) of either published form."""
     if not path.removesuffix('.gz').endswith('.csv'):
         for i, row in enumerate(read_json(path, list)):

@@ -122,6 +122,7 @@ def _evaluate_part(rank, world_size=2):
     return scores
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_scores_of_one():
     from tests.utils.dist import run_processes
     expected = {}

@@ -1,0 +1,71 @@
+"""Is a data set laid out as it should be? Used by tools/datasets/<name>/check.py (ours)."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from finsta.datasets.base import VideoTextDataset
+from finsta.datasets.transforms.video import VideoError, open_video
+
+
+def check_splits(dataset: type[VideoTextDataset], data_root: str | Path,
+                 published: Mapping[str, int], open_videos: bool = False,
+                 **kwargs: Any) -> dict[str, dict[str, Any]]:
+    """Read every split and compare with what was published.
+
+    Args:
+        dataset: class of the data set. data_root: its folder.
+        published: split -> number of annotation rows in the publication.
+        open_videos: decode the first and the last frame of each video found.
+        **kwargs: further arguments of the class.
+
+    Returns:
+        split -> ``rows`` and ``published`` rows, ``videos`` found of ``videos_listed``,
+        ``skipped`` (kind -> count), ``unreadable`` (file -> cause), ``error`` or None.
+    """
+    report: dict[str, dict[str, Any]] = {}
+    for split, expected in published.items():
+        entry: dict[str, Any] = dict(rows=0, published=expected, videos=0, videos_listed=0,
+                                     skipped={}, unreadable={}, error=None)
+        report[split] = entry
+        data = dataset(data_root=str(data_root), split=split, test_mode=True, lazy_init=True,
+                       **kwargs)
+        try:
+            entry['rows'] = sum(1 for _ in data.load_rows())
+            data.full_init()
+        except (FileNotFoundError, ValueError) as error:
+            entry['error'] = str(error)
+            continue
+        finally:
+            entry['skipped'] = data.tally.summary()
+        entry['videos'], entry['videos_listed'] = data.coverage
+        if open_videos:
+            files = dict.fromkeys(data.get_sample(i).video_path for i in range(len(data)))
+            entry['unreadable'] = {f: cause for f in files if (cause := _fault(f)) is not None}
+    return report
+
+
+def print_report(name: str, report: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Print a report of :func:`check_splits`; True when every split is whole."""
+    whole = True
+    for split, entry in report.items():
+        fine = (entry['error'] is None and entry['rows'] == entry['published']
+                and entry['videos'] == entry['videos_listed'] and not entry['unreadable'])
+        whole &= fine
+        print(f'{name} {split}: {"ok" if fine else "INCOMPLETE"}; {entry["rows"]} of '
+              f'{entry["published"]} rows, {entry["videos"]} of {entry["videos_listed"]} videos'
+              + ''.join(f', {count} {kind}' for kind, count in entry['skipped'].items()))
+        if entry['error'] is not None:
+            print(f'  {entry["error"]}')
+        for cause in entry['unreadable'].values():
+            print(f'  {cause}')
+    return whole
+
+
+def _fault(path: str) -> str | None:
+    try:
+        with open_video(path) as reader:
+            reader.get_batch([0, len(reader) - 1])
+    except VideoError as error:
+        return str(error)
+    return None

@@ -24,6 +24,9 @@ class Difficulty:
         confusable: share of scenes in which two things share shape or colour.
         striped: share of striped things.
         inside_rate: share of scenes that start with a small thing drawn inside a large one.
+        staged: share of short scenes that are one half of a minimal pair of a random factor, drawn
+            apart from the pairs of ``make_pair``; without them a model never sees the forms that
+            some factors need (lookalikes, groups that are counted).
         distractors: further things that nothing is said of and that stand still.
         combinations: 'all', 'train' or 'held_out': of the 64 shape-colour pairs, one in eight
             is held out.
@@ -43,6 +46,7 @@ class Difficulty:
     confusable: float = 0.5
     striped: float = 0.2
     inside_rate: float = 0.05
+    staged: float = 0.2
     distractors: int = 0
     combinations: str = 'all'
     shots: tuple[int, int] = (1, 1)

@@ -89,7 +89,8 @@ class Narrator:
         others = [t for t in self.scene.things
                   if t.index != k and self.shot[t.index] == self.shot[k]]
         same_shape = [t for t in others if t.shape == thing.shape]
-        colour = bool(same_shape) or full or not self.synonyms or rng.random() < (0.5 if k in self.known else 0.9)
+        colour = (bool(same_shape) or full or not self.synonyms
+                  or rng.random() < (0.5 if k in self.known else 0.9))
         extra = self.synonyms and k not in self.known
         first = k not in self.known and not same_shape and rng.random() < 0.4
         self.known.add(k)
@@ -253,9 +254,13 @@ def describe(scene: Scene, rng: np.random.Generator, facts: Facts | None = None
     """A caption and its gold graph; a paragraph for a clip with cuts.
 
     Three captions in four tell every event, the others some of them; one in three adds a
-    sentence about what stays.
+    sentence about what stays. A staged scene is told by its script, always where it holds
+    lookalikes and else every other time.
     """
     narrator = Narrator(scene, rng, facts)
+    if scene.script is not None and (scene.lookalikes or rng.random() < 0.5):
+        scene.script(narrator)
+        return narrator.done()
     events = scene.told_events
     if scene.cuts:
         return _paragraph(narrator, events)

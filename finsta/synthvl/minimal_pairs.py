@@ -23,7 +23,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from finsta.structures import SceneGraph
-from finsta.synthvl.language import EARLIER_FIRST, LATER_FIRST, Narrator, pick
+from finsta.synthvl.difficulty import combinations
+from finsta.synthvl.language import EARLIER_FIRST, LATER_FIRST, TOGETHER, Narrator, pick
 from finsta.synthvl.planner import draw_background
 from finsta.synthvl.scene import VERSION, Event, Scene, States, Thing, still_camera
 from finsta.synthvl.vocabulary import COLOURS, DIRECTIONS, OPPOSITE, SHAPES, TURNABLE
@@ -32,6 +33,9 @@ FRAMES = 24
 HALF = FRAMES // 2
 _SEED_SPACE = 9
 _COLOURS = list(COLOURS)
+# the forms of a clause pair in which both captions keep the same words
+_WHILE = TOGETHER[:3]
+_IN_ORDER = (*EARLIER_FIRST, *LATER_FIRST)
 Half = tuple[Scene, Callable[[Narrator], None]]
 
 
@@ -90,16 +94,12 @@ def _backwards(states: States) -> States:
     return states.map(lambda v: v[::-1].copy())
 
 
-def _both(narrator: Narrator, first: Event, second: Event, template: str) -> None:
-    narrator.join(template, [first], [second])
+def _both(narrator: Narrator, first: Event, second: Event, templates: tuple[str, ...]) -> None:
+    narrator.join(narrator.say(templates), [first], [second])
 
 
 def _ramp(begin: float, end: float, frames: int = FRAMES) -> np.ndarray:
     return np.linspace(begin, end, frames)
-
-
-def _while(rng: np.random.Generator) -> str:
-    return pick(rng, ('{1} [while] {2}', '[while] {1} , {2}', '{1} , and [at the same time] {2}'))
 
 
 def _motion_direction(rng: np.random.Generator) -> tuple[Half, Half]:
@@ -116,9 +116,8 @@ def _motion_direction(rng: np.random.Generator) -> tuple[Half, Half]:
     first = stage.scene()
     turned = [replace(a, label=b.label), replace(b, label=a.label)]
     second = first.replace(states=_backwards(stage.states), events=tuple(turned))
-    template = _while(rng)
-    return ((first, lambda n: _both(n, a, b, template)),
-            (second, lambda n: _both(n, *turned, template)))
+    return ((first, lambda n: _both(n, a, b, _WHILE)),
+            (second, lambda n: _both(n, *turned, _WHILE)))
 
 
 def _agent_patient(rng: np.random.Generator) -> tuple[Half, Half]:
@@ -138,9 +137,9 @@ def _agent_patient(rng: np.random.Generator) -> tuple[Half, Half]:
     turned = replace(e, subject=1, object=0)
     back = [replace(m, label=f'move {OPPOSITE[d]}') for m in moves]
     second = first.replace(states=_backwards(stage.states), events=(turned, *back))
-    form = pick(rng, ('finite', 'progressive', 'passive'))
-    return ((first, lambda n: n.clause(e, form=form)),
-            (second, lambda n: n.clause(turned, form=form)))
+    forms = ('finite', 'progressive', 'passive')
+    return ((first, lambda n: n.clause(e, form=n.say(forms))),
+            (second, lambda n: n.clause(turned, form=n.say(forms))))
 
 
 def _state_change(rng: np.random.Generator) -> tuple[Half, Half]:
@@ -155,9 +154,9 @@ def _state_change(rng: np.random.Generator) -> tuple[Half, Half]:
     turned = replace(e, label=f'turn {c1}')
     things = (replace(stage.things[0], colour=c2), stage.things[1])
     second = first.replace(states=_backwards(stage.states), events=(turned,), things=things)
-    form = pick(rng, ('finite', 'progressive'))
-    return ((first, lambda n: n.clause(e, form=form)),
-            (second, lambda n: n.clause(turned, form=form)))
+    forms = ('finite', 'progressive')
+    return ((first, lambda n: n.clause(e, form=n.say(forms))),
+            (second, lambda n: n.clause(turned, form=n.say(forms))))
 
 
 def _scaling(rng: np.random.Generator) -> tuple[Half, Half]:
@@ -169,9 +168,8 @@ def _scaling(rng: np.random.Generator) -> tuple[Half, Half]:
     first = stage.scene()
     turned = [replace(a, label='shrink'), replace(b, label='grow')]
     second = first.replace(states=_backwards(stage.states), events=tuple(turned))
-    template = _while(rng)
-    return ((first, lambda n: _both(n, a, b, template)),
-            (second, lambda n: _both(n, *turned, template)))
+    return ((first, lambda n: _both(n, a, b, _WHILE)),
+            (second, lambda n: _both(n, *turned, _WHILE)))
 
 
 def _relation(rng: np.random.Generator) -> tuple[Half, Half]:
@@ -188,12 +186,10 @@ def _relation(rng: np.random.Generator) -> tuple[Half, Half]:
     first = stage.scene()
     turned = [replace(a, label=b.label), replace(b, label=a.label)]
     second = first.replace(states=_backwards(stage.states), events=tuple(turned))
-    connective = pick(rng, ('while', 'and'))
-
     def say(n: Narrator, events: list[Event]) -> None:
         for k, (e, name) in enumerate(zip(events, names, strict=True)):
             if k:
-                n.writer.word(connective)
+                n.writer.word(n.say(('while', 'and')))
             n.clause(e, form='finite', place=(name, 2))
     return (first, lambda n: say(n, [a, b])), (second, lambda n: say(n, turned))
 
@@ -220,13 +216,13 @@ def _attribute_binding(rng: np.random.Generator) -> tuple[Half, Half]:
     states = replace(stage.states, colour=np.tile(
         [_COLOURS.index(t.colour) for t in things], (FRAMES, 1)))
     second = first.replace(states=states, things=things)
-    template = _while(rng)
-    say = lambda n: _both(n, a, b, template)  # noqa: E731
+
+    def say(n: Narrator) -> None:
+        _both(n, a, b, _WHILE)
     return (first, say), (second, say)
 
 
 def _order(rng: np.random.Generator) -> tuple[Half, Half]:
-    template = pick(rng, pick(rng, (EARLIER_FIRST, LATER_FIRST)))
     which = pick(rng, ('two', 'move', 'move', 'scale', 'colour'))
     stage, late = _ORDERS[which](rng)
     first = stage.scene()
@@ -234,8 +230,8 @@ def _order(rng: np.random.Generator) -> tuple[Half, Half]:
     begin, end = (a.start, b.start), (a.end, b.end)
     swapped = [replace(b, start=begin[0], end=end[0]), replace(a, start=begin[1], end=end[1])]
     second = first.replace(states=late, events=tuple(swapped))
-    return ((first, lambda n: _both(n, a, b, template)),
-            (second, lambda n: _both(n, *swapped, template)))
+    return ((first, lambda n: _both(n, a, b, _IN_ORDER)),
+            (second, lambda n: _both(n, *swapped, _IN_ORDER)))
 
 
 def _order_two(rng: np.random.Generator) -> tuple[_Stage, States]:
@@ -318,9 +314,8 @@ def _adverb(rng: np.random.Generator) -> tuple[Half, Half]:
     first = stage.scene()
     turned = [replace(a, adverb=b.adverb), replace(b, adverb=a.adverb)]
     second = first.replace(states=other, events=tuple(turned))
-    template = _while(rng)
-    return ((first, lambda n: _both(n, a, b, template)),
-            (second, lambda n: _both(n, *turned, template)))
+    return ((first, lambda n: _both(n, a, b, _WHILE)),
+            (second, lambda n: _both(n, *turned, _WHILE)))
 
 
 def _coreference(rng: np.random.Generator) -> tuple[Half, Half]:
@@ -372,8 +367,6 @@ def _counting(rng: np.random.Generator) -> tuple[Half, Half]:
         events = tuple(Event(i, 'rotate', k, None, 0, FRAMES) for i, k in enumerate(moving))
         scenes.append(base.replace(states=replace(stage.states, angle=angle), events=events))
         groups.append([[k for k in moving if k < 2], [k for k in moving if k > 1]])
-    verb = pick(rng, ('rotate', 'spin', 'revolve'))
-
     def say(n: Narrator, k: int) -> None:
         w = n.writer
         first = groups[k][0][0]
@@ -385,7 +378,7 @@ def _counting(rng: np.random.Generator) -> tuple[Half, Half]:
             w.attribute(head, number, number)
             w.attribute(head, n.scene.things[head].colour, n.scene.things[head].colour)
             w.thing(head, shape, shape + ('s' if len(members) > 1 else ''))
-        w.predicate('turn', verb)
+        w.predicate('turn', n.say(('rotate', 'spin', 'revolve')))
         w.also('turn', groups[k][1][0])
     return (scenes[0], lambda n: say(n, 0)), (scenes[1], lambda n: say(n, 1))
 
@@ -410,14 +403,25 @@ def make_pair(factor: str, seed: int, index: int, canvas: int = 96, fps: int = 8
         raise ValueError(f'factor={factor!r} is none of {list(FACTORS)}')
     rng = np.random.default_rng([VERSION, _SEED_SPACE, seed, FACTORS.index(factor), index])
     halves = _MAKERS[factor](rng)
-    variant = int(rng.integers(60))
+    variant = int(rng.integers(120))
     if rng.random() < 0.5:
         halves = halves[::-1]
     scenes, texts = [], []
     for scene, say in halves:
-        scene = scene.replace(canvas=canvas, fps=fps, seed=seed, index=index)
+        scene = scene.replace(canvas=canvas, fps=fps, seed=seed, index=index, script=say)
         narrator = Narrator(scene, rng, variant=variant)
         say(narrator)
         scenes.append(scene)
         texts.append(narrator.done())
     return Pair(factor, tuple(scenes), (texts[0][0], texts[1][0]), (texts[0][1], texts[1][1]))
+
+
+def stage_scene(factor: str, rng: np.random.Generator, which: str = 'all') -> Scene:
+    """One half of a fresh pair, with its script; ``which`` as in ``Difficulty.combinations``."""
+    allowed = set(combinations(which))
+    for _ in range(1000):
+        halves = _MAKERS[factor](rng)
+        scene, say = halves[rng.integers(2)]
+        if all((t.shape, t.colour) in allowed for t in scene.things):
+            return scene.replace(script=say)
+    raise ValueError(f'no {factor} scene of the {which!r} shape-colour combinations')

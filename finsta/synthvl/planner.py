@@ -1,14 +1,16 @@
-"""(seed, index, difficulty) -> Scene: draws things and events and plays them out.
+"""Draws things and events and plays them out.
 
 A draw that has no room (an object would leave the canvas, or run into another) is thrown away
-and drawn again from the same generator, so a scene stays a pure function of its arguments.
+and drawn again from the same generator, so a scene stays a pure function of its seed.
 """
+
+from itertools import pairwise
 
 import numpy as np
 
-from finsta.synthvl.difficulty import Difficulty, combinations, make_difficulty
+from finsta.synthvl.difficulty import Difficulty, combinations
 from finsta.synthvl.motion import World, act, duration
-from finsta.synthvl.scene import VERSION, Background, Event, Scene, States, Thing, still_camera
+from finsta.synthvl.scene import Background, Event, Scene, States, Thing, still_camera
 from finsta.synthvl.vocabulary import (
     COLOURS,
     DIRECTIONS,
@@ -22,25 +24,8 @@ MAX_DRAWS = 500
 PLACEMENTS = 40
 
 
-def make_scene(seed: int, index: int, **difficulty) -> Scene:
-    """The scene of a number.
-
-    Args:
-        seed, index: which scene; together with ``scene.VERSION`` and the options they fix it.
-        difficulty: fields of :class:`Difficulty`.
-
-    Raises:
-        TypeError, ValueError: for a wrong option.
-    """
-    options = make_difficulty(difficulty)
-    rng = np.random.default_rng([VERSION, seed, index])
-    count = int(rng.integers(options.shots[0], options.shots[1] + 1))
-    shots = [_draw_shot(rng, options) for _ in range(count)]
-    scene = shots[0] if count == 1 else join_shots(shots)
-    return scene.replace(seed=seed, index=index)
-
-
-def _draw_shot(rng: np.random.Generator, options: Difficulty) -> Scene:
+def draw_shot(rng: np.random.Generator, options: Difficulty) -> Scene:
+    """A scene without cuts; ValueError where the options leave no room for one."""
     # the counts are drawn once and each plan gets many placements, so that throwing away what
     # has no room does not favour short clips and events that need no room
     count = int(rng.integers(options.objects[0], options.objects[1] + 1))
@@ -129,7 +114,7 @@ def _draw_events(rng: np.random.Generator, things: list[Thing], total: int,
     if not _sensible(events, things):
         return None
     slots = [0]
-    for before, after in zip(events, events[1:], strict=False):
+    for before, after in pairwise(events):
         apart = not {before.subject, before.object} & {after.subject, after.object} - {None}
         overlap = apart and slots.count(slots[-1]) == 1 and rng.random() < options.while_rate
         slots.append(slots[-1] + (0 if overlap else 1))

@@ -155,6 +155,9 @@ def _how_many(n: Narrator, e: Event) -> Draft:
 def _how(n: Narrator, e: Event) -> Draft:
     if e.adverb is None:
         return None
+    same = [x for x in n.scene.told_events if (x.label, x.subject) == (e.label, e.subject)]
+    if len(same) > 1:
+        return None
     w, verb = n.writer, pick(n.rng, KINDS[e.label].verbs)
     w.plain('how is')
     n.mention(e.subject)
@@ -256,6 +259,9 @@ def ask(scene: Scene, rng: np.random.Generator, facts: Facts | None = None,
     """
     facts = facts or Facts(scene)
     out = []
+    if scene.lookalikes:
+        # a noun phrase would not say which of them is meant
+        kinds = tuple(k for k in kinds if k in ('how_many', 'new_colour'))
     for kind in kinds:
         if not scene.told_events:
             break

@@ -5,7 +5,9 @@ sentences and predicates. Units: positions and radii in fractions of the canvas,
 radians, time in frames. Shapes: F frames, n things.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -91,7 +93,8 @@ class Scene:
         camera: (F, 3) centre x, centre y, zoom in canvas units; identity is (.5, .5, 1).
         canvas: pixels of the square canvas; fps: frames a second.
         cuts: first frames of the shots after the first (long clips).
-        shots: shot number of each thing; things of other shots are absent.
+        backgrounds: one of each shot, for a clip with cuts.
+        script: how a staged scene (one half of a minimal pair) is told; None for drawn ones.
     """
 
     things: tuple[Thing, ...]
@@ -104,12 +107,19 @@ class Scene:
     seed: int = 0
     index: int = 0
     cuts: tuple[int, ...] = ()
-    backgrounds: tuple[Background, ...] = field(default=())
+    backgrounds: tuple[Background, ...] = ()
+    script: Callable[[Any], None] | None = field(default=None, compare=False)
 
     @property
     def num_frames(self) -> int:
         """F."""
         return self.states.x.shape[0]
+
+    @property
+    def lookalikes(self) -> bool:
+        """Whether two things of a clip without cuts share shape and colour."""
+        looks = {(t.shape, t.colour) for t in self.things}
+        return not self.cuts and len(looks) < len(self.things)
 
     @property
     def told_events(self) -> list[Event]:

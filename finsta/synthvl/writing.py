@@ -23,11 +23,11 @@ from finsta.synthvl.gold import Facts, dynamic_graph
 from finsta.synthvl.language import describe
 from finsta.synthvl.layouts import LAYOUTS
 from finsta.synthvl.minimal_pairs import FACTORS, make_pair
-from finsta.synthvl.planner import make_scene
 from finsta.synthvl.questions import Question, ask
 from finsta.synthvl.render import render
 from finsta.synthvl.scene import VERSION, Scene
 from finsta.synthvl.video_files import write_video
+from finsta.synthvl.world import make_scene
 
 # videos of train, val and test, and minimal pairs of each factor
 SIZES = {'tiny': (24, 8, 8, 2), 'small': (1500, 150, 300, 32), 'pretrain': (6000, 0, 0, 0)}

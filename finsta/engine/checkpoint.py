@@ -51,21 +51,15 @@ class LoadReport:
 
 
 def read_state_dict(source: str | Path) -> dict[str, Tensor]:
-    """Tensors of a checkpoint file or backbone folder, on the CPU.
+    """Tensors of a checkpoint file, on the CPU.
 
     Raises:
         FileNotFoundError: naming the path.
         CheckpointError: damaged file, unknown format, or no weights inside.
     """
     path = Path(source)
-    if not path.exists():
+    if not path.is_file():
         raise FileNotFoundError(f'there is no checkpoint at {path}')
-    if path.is_dir():
-        files = sorted(path.rglob('*.safetensors'))
-        if len(files) != 1:
-            raise CheckpointError(f'{path} should hold one .safetensors file as written by '
-                                  f'backbone.save, found {len(files)}')
-        path = files[0]
     if path.suffix == '.safetensors':
         return _read_safetensors(path)
     if not zipfile.is_zipfile(path):
@@ -98,11 +92,12 @@ def load_weights(model: nn.Module, source: str | Path,
                  optional: tuple[str, ...] = ()) -> LoadReport:
     """Copy the weights of a checkpoint into a model that has a ``backbone``, or into any module.
 
-    A checkpoint without ``backbone.*`` keys is taken for a backbone alone.
+    A checkpoint without ``backbone.*`` keys is taken for a backbone alone; a folder is read by
+    ``model.backbone.load``, which also compares its class and sizes with the config's.
 
     Args:
         model: whole model, DDP-wrapped or not.
-        source: see :func:`read_state_dict`.
+        source: file or folder.
         optional: first names of keys that the file may lack, e.g. ``('head',)`` when starting a
             fine-tuning from a post-trained model. What the file does have of them must fit.
 
@@ -111,6 +106,8 @@ def load_weights(model: nn.Module, source: str | Path,
             the model has not, or when shapes differ: counts, the first few, and the remedy.
     """
     model = model.module if is_model_wrapper(model) else model
+    if Path(source).is_dir() and hasattr(model, 'backbone'):
+        return _load_folder(model, source, optional)
     state = read_state_dict(source)
     target, absent = model, []
     if hasattr(model, 'backbone') and not any(k.startswith('backbone.') for k in state):
@@ -127,6 +124,16 @@ def load_weights(model: nn.Module, source: str | Path,
               sorted({*unexpected} - {*ignored}), shapes)
     target.load_state_dict({k: v for k, v in state.items() if k in own}, strict=False)
     report = LoadReport(str(source), len(own) - len(missing), forgiven, ignored)
+    print_log(str(report), logger='current')
+    return report
+
+
+def _load_folder(model: nn.Module, source: str | Path, optional: tuple[str, ...]) -> LoadReport:
+    """A saved backbone into ``model.backbone``."""
+    absent = [k for k in model.state_dict() if not k.startswith('backbone.')]
+    _complain(model, source, [k for k in absent if k.split('.')[0] not in optional], [], [])
+    model.backbone.load(source)
+    report = LoadReport(str(source), len(model.backbone.state_dict()), absent)
     print_log(str(report), logger='current')
     return report
 

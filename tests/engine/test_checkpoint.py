@@ -2,7 +2,7 @@ import pickle
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from finsta.engine.checkpoint import (
@@ -13,10 +13,15 @@ from finsta.engine.checkpoint import (
 )
 
 
+class _Backbone(nn.Sequential):
+    def load(self, folder):
+        self.load_state_dict(load_file(f'{folder}/model.safetensors'))
+
+
 class _Model(nn.Module):
     def __init__(self, width=3, teacher=False, answers=2):
         super().__init__()
-        self.backbone = nn.Sequential(nn.Linear(2, width), nn.Linear(width, width))
+        self.backbone = _Backbone(nn.Linear(2, width), nn.Linear(width, width))
         self.head = nn.Linear(width, answers)
         if teacher:
             self.teacher = nn.Linear(width, width)
@@ -45,6 +50,8 @@ def test_pth_safetensors_and_backbone_folder(tmp_path):
     report = load_weights(model, folder, optional=('head',))
     assert _same(model.backbone, source.backbone) and not _same(model.head, source.head)
     assert report.missing == ['head.weight', 'head.bias']
+    with pytest.raises(CheckpointError, match='--zero-shot'):
+        load_weights(_Model(), folder)
 
 
 def test_ddp_prefix_is_stripped(tmp_path):
@@ -97,10 +104,9 @@ def test_files_that_are_no_weights(tmp_path):
     (tmp_path / 'old.pth').write_bytes(pickle.dumps({'a': 1}))
     torch.save({'state_dict': {'a': print}}, tmp_path / 'code.pth')
     torch.save({'meta': {}}, tmp_path / 'empty.pth')
-    (tmp_path / 'folder').mkdir()
     for name, words in [('cut.pth', 'cut off'), ('cut.safetensors', 'damaged'),
                         ('old.pth', 'not a checkpoint'), ('code.pth', 'not opened'),
-                        ('empty.pth', 'no weights'), ('folder', 'found 0')]:
+                        ('empty.pth', 'no weights')]:
         with pytest.raises(CheckpointError, match=words):
             read_state_dict(tmp_path / name)
 

@@ -20,8 +20,11 @@ class StructureLogHook(Hook):
         interval: log every so many iterations; the logger averages over its own window.
         prefix: of the scalars' names: ``train/<prefix>/<key>``.
 
+    NaN stands for "not measured in this step" (no similarity in a backbone without a joint space)
+    and is left out.
+
     Raises:
-        ValueError: when a number is NaN or infinite, naming it.
+        ValueError: when a number is infinite, naming it.
     """
 
     priority = 'NORMAL'
@@ -39,7 +42,9 @@ class StructureLogHook(Hook):
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         for key, value in getattr(model, 'last_stats', {}).items():
             number = float(value)
-            if not math.isfinite(number):
+            if math.isnan(number):
+                continue
+            if math.isinf(number):
                 raise ValueError(f'last_stats[{key!r}] of {type(model).__name__} is {number} at '
                                  f'iteration {runner.iter}')
             runner.message_hub.update_scalar(f'train/{self.prefix}/{key}', number)

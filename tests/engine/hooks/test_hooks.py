@@ -61,8 +61,11 @@ def test_structure_log(tmp_path):
         hook.after_train_iter(runner, step)
     data, _ = runner.message_hub.get_scalar('train/structure/nodes').data
     assert data.tolist() == [1.0, 3.0]
-    runner.model.last_stats = {'teacher_r1': float('nan')}
-    with pytest.raises(ValueError, match=r'teacher_r1.*nan'):
+    runner.model.last_stats = {'host_r1': float('nan')}     # not measured
+    hook.after_train_iter(runner, 5)
+    assert 'train/structure/host_r1' not in runner.message_hub.log_scalars
+    runner.model.last_stats = {'teacher_r1': float('inf')}
+    with pytest.raises(ValueError, match=r'teacher_r1.*inf'):
         hook.after_train_iter(runner, 5)
 
 

@@ -49,6 +49,10 @@ class ToyBackbone(nn.Module):
         from safetensors.torch import save_file
         save_file(self.state_dict(), os.path.join(folder, 'model.safetensors'))
 
+    def load(self, folder):
+        from safetensors.torch import load_file
+        self.load_state_dict(load_file(os.path.join(folder, 'model.safetensors')))
+
 
 @MODELS.register_module()
 class ToyHead(nn.Module):

@@ -7,8 +7,14 @@ import torch
 
 from finsta.models.graph import GraphContext
 from finsta.models.graph.motion import box_motion, feature_motion
-from finsta.structures import (DynamicSceneGraph, GraphBatch, HolisticBatch, HolisticSceneGraph,
-                               Node, SceneGraph)
+from finsta.structures import (
+    DynamicSceneGraph,
+    GraphBatch,
+    HolisticBatch,
+    HolisticSceneGraph,
+    Node,
+    SceneGraph,
+)
 
 SIGMA = 0.2
 

@@ -135,8 +135,9 @@ def encode_batch(tokenizer: Any, texts: Sequence[str], max_length: int,
                     return_offsets_mapping=True, return_special_tokens_mask=True,
                     return_tensors='pt')
     special = out['special_tokens_mask'].bool()
-    # texts that are all empty, without special tokens, come back as float
-    offsets = out['offset_mapping'].long().masked_fill(special.unsqueeze(-1), 0)
+    # a batch without any token comes back without its last axis, and as float
+    offsets = out['offset_mapping'].long().view(*special.shape, 2)
+    offsets = offsets.masked_fill(special.unsqueeze(-1), 0)
     return dict(input_ids=out['input_ids'].long().to(device),
                 attention_mask=out['attention_mask'].bool().to(device),
                 offsets=offsets.to(device))

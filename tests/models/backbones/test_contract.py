@@ -69,13 +69,15 @@ def test_shapes_follow_the_declaration(name):
 @torch.no_grad()
 def test_pixels_of_a_cell_move_that_cell_most(name):
     host = build(name)
-    pixels = frames(1)
-    before = encode(host, TEXTS[:1], pixels)[1].video[0]
+    # on average over clips: a conv stem's cells overlap, so single clips are noisy
+    pixels = frames(12)
+    before = host.encode_video(host.preprocess_frames(pixels)).video
     for t, i, j in ((0, 0, 0), (1, 2, 1), (2, 1, 2), (FRAMES - 1, CELLS - 1, 0)):
         changed = pixels.clone()
-        patch = changed[0, t, :, i * PATCH:(i + 1) * PATCH, j * PATCH:(j + 1) * PATCH]
+        patch = changed[:, t, :, i * PATCH:(i + 1) * PATCH, j * PATCH:(j + 1) * PATCH]
         patch.copy_(255 - patch)
-        moved = (encode(host, TEXTS[:1], changed)[1].video[0] - before).norm(dim=-1)
+        after = host.encode_video(host.preprocess_frames(changed)).video
+        moved = (after - before).norm(dim=-1).mean(0)
         assert divmod(int(moved.argmax()), CELLS * CELLS) == (t, i * CELLS + j)
 
 

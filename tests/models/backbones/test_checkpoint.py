@@ -1,0 +1,111 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from finsta.models.backbones import CheckpointError, load_backbone
+from finsta.models.backbones.checkpoint import read_state_dict
+from finsta.registry import BACKBONES
+from tests.models.backbones.hosts import HOSTS, build
+
+
+@pytest.fixture
+def saved(tmp_path):
+    host = build('CLIP4Clip')
+    return host, host.save(tmp_path / 'saved', dict(command='test', seed=0))
+
+
+def test_config_json_says_what_the_weights_are(saved):
+    host, folder = saved
+    info = json.loads((folder / 'config.json').read_text())
+    assert info['config']['type'] == 'CLIP4Clip' and info['provenance']['seed'] == 0
+    assert info['num_parameters'] == sum(p.numel() for p in host.parameters())
+
+
+def test_half_precision_on_disk_is_fp32_again(tmp_path):
+    host = build('CLIP4Clip-conv')
+    folder = host.save(tmp_path / 'half', dtype=torch.float16)
+    stored = load_file(folder / 'model.safetensors')
+    assert {v.dtype for v in stored.values()} == {torch.float16, torch.int64}
+    loaded = load_backbone(folder)
+    for key, value in host.state_dict().items():
+        new = loaded.state_dict()[key]
+        assert new.dtype == value.dtype
+        torch.testing.assert_close(new, value, rtol=2e-3, atol=1e-4)
+
+
+def test_pretrained_folder_file_and_init_cfg_load_the_same(saved, tmp_path):
+    host, folder = saved
+    cfg = HOSTS['CLIP4Clip']
+    torch.save({'state_dict': {f'backbone.{k}': v for k, v in host.state_dict().items()}
+                | {'head.weight': torch.zeros(1)}}, tmp_path / 'model.pth')
+    built = [BACKBONES.build({**cfg, 'pretrained': str(source)})
+             for source in (folder, folder / 'model.safetensors', tmp_path / 'model.pth')]
+    built.append(BACKBONES.build(
+        {**cfg, 'init_cfg': dict(type='Pretrained', checkpoint=str(folder))}))
+    assert not torch.equal(built[-1].clip.visual_projection.weight,
+                           host.clip.visual_projection.weight)
+    built[-1].init_weights()
+    for other in built:
+        for key, value in host.state_dict().items():
+            assert torch.equal(value, other.state_dict()[key]), key
+
+
+def test_init_weights_keeps_pretrained_weights(saved):
+    host, folder = saved
+    loaded = load_backbone(folder)
+    loaded.init_weights()
+    assert all(torch.equal(v, host.state_dict()[k]) for k, v in loaded.state_dict().items())
+
+
+def test_keys_that_do_not_fit_fail_unless_allowed(saved, tmp_path):
+    host, _ = saved
+    state = {k: v.clone() for k, v in host.state_dict().items()}
+    del state['clip.logit_scale']
+    state['more'] = torch.zeros(1)
+    path = tmp_path / 'odd.safetensors'
+    save_file(state, path)
+    before = {k: v.clone() for k, v in host.state_dict().items()}
+    with pytest.raises(CheckpointError, match=r'missing: clip\.logit_scale.*unexpected: more'):
+        host.load(path)
+    assert all(torch.equal(v, before[k]) for k, v in host.state_dict().items())
+    report = host.load(path, allow_missing=[r'clip\.logit'], allow_unexpected=['more'])
+    assert report.missing == ['clip.logit_scale'] and report.unexpected == ['more']
+    state['clip.visual_projection.weight'] = torch.zeros(3, 3)
+    save_file(state, path)
+    with pytest.raises(CheckpointError, match=r'visual_projection.*\(3, 3\)'):
+        host.load(path, allow_missing=['.*'], allow_unexpected=['.*'])
+
+
+def test_weights_of_another_backbone_are_refused(saved):
+    _, folder = saved
+    with pytest.raises(CheckpointError, match=r'another backbone.*type'):
+        build('ALPRO').load(folder)
+    with pytest.raises(CheckpointError, match=r'another backbone.*temporal'):
+        build('CLIP4Clip-meanP').load(folder)
+
+
+def test_damaged_weights_are_refused(saved):
+    _, folder = saved
+    weights = folder / 'model.safetensors'
+    state = load_file(weights)
+    state['clip.logit_scale'] += 1
+    save_file(state, weights)
+    with pytest.raises(CheckpointError, match='sha256'):
+        load_backbone(folder)
+    weights.write_bytes(b'not weights')
+    with pytest.raises(CheckpointError, match='not a readable safetensors'):
+        load_backbone(folder)
+
+
+def test_missing_files_and_foreign_pickles(tmp_path):
+    with pytest.raises(FileNotFoundError, match='no such file'):
+        BACKBONES.build({**HOSTS['CLIP4Clip'], 'pretrained': str(tmp_path / 'x.safetensors')})
+    with pytest.raises(FileNotFoundError, match='alpro_to_finsta'):
+        BACKBONES.build({**HOSTS['ALPRO'], 'pretrained': 'nowhere/alpro'})
+    torch.save({'state_dict': {'a': torch.nn.Linear(1, 1)}}, tmp_path / 'pickle.pth')
+    with pytest.raises(CheckpointError, match='plain weights'):
+        read_state_dict(tmp_path / 'pickle.pth')
+    with pytest.raises(CheckpointError, match='not a saved backbone'):
+        load_backbone(tmp_path)

@@ -47,7 +47,7 @@ def test_plot(tool_module, run, tmp_path):
 
 
 def test_what_is_not_there(tool_module, run, tmp_path):
-    with pytest.raises(FileNotFoundError, match='no scalars.json'):
+    with pytest.raises(FileNotFoundError, match=r'no scalars\.json'):
         tool_module.read_run(str(tmp_path / 'none'))
     with pytest.raises(UsageError, match='has no nope; it has data_time, loss, time'):
         tool_module.table([run], ['nope'], 5)

@@ -75,7 +75,7 @@ def command(folder, tool, *args):
 
 
 @pytest.fixture
-def call(monkeypatch, capsys):
+def call(folder, monkeypatch, capsys):
     """``call(tool, *args)`` runs a tool's main() in this process; what it printed."""
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(str(folder))

@@ -35,7 +35,7 @@ from finsta.structures import (
     VideoTextSample,
 )
 
-WORDS = ('a', 'the', 'man', 'woman', 'dog', 'ball', 'red', 'blue', 'small', 'runs', 'throws', 'holds')
+WORDS = ('a', 'the', 'man', 'dog', 'ball', 'red', 'blue', 'small', 'runs', 'throws', 'holds')
 
 
 def parse_args() -> argparse.Namespace:

@@ -59,7 +59,7 @@ _POOLS = {'what': tuple(SHAPES), 'who': tuple(SHAPES), 'colour': tuple(COLOURS),
 ANSWERS = tuple(sorted({a for pool in _POOLS.values() for a in pool} | set(ADVERBS)
                        | set(COLOURS)))
 # share of drawn questions kept, by answer, so that no number is frequent
-_KEEP_MOVING = {0: 0.55, 1: 0.4, 2: 1.0, 3: 1.0, 4: 1.0, 5: 0.0, 6: 0.0}
+_KEEP_MOVING = {0: 1.0, 1: 0.4, 2: 0.8, 3: 1.0, 4: 1.0}
 Draft = tuple[str, str] | None
 
 
@@ -138,14 +138,17 @@ def _where(n: Narrator, e: Event) -> Draft:
 
 def _how_many(n: Narrator, e: Event) -> Draft:
     s, seen = n.scene.states, n.facts.visible
-    if n.rng.random() < 0.4:
+    if n.rng.random() < 0.3:
+        count = int(seen.any(0).sum())
+        if count == 2 and n.rng.random() > 0.4:
+            return None
         n.writer.plain(pick(n.rng, ('how many objects are there', 'how many things can be seen')))
-        return 'how_many', NUMBERS[int(seen.any(0).sum())]
+        return 'how_many', NUMBERS[count]
     moving = 0
     for k in range(s.x.shape[1]):
         f = np.flatnonzero(seen[:, k])
         moving += bool(len(f) and max(np.ptp(s.x[f, k]), np.ptp(s.y[f, k])) > 0.1)
-    if n.rng.random() > _KEEP_MOVING[moving]:
+    if n.rng.random() > _KEEP_MOVING.get(moving, 1.0):
         return None
     n.writer.plain('how many objects')
     n.writer.plain(pick(n.rng, ('move', 'change their place')))

@@ -150,7 +150,8 @@ class VideoTextDataset(BaseDataset):
             if row['video_id'] in found:
                 out.append(dict(row, video_path=found[row['video_id']]))
         print_log(f'{self.name} ({"+".join(self.splits)}): found {len(found)} of {len(wanted)} '
-                  f'videos in {self.data_prefix["video"]}, {len(out)} of {len(rows)} rows',
+                  f'videos in {self.data_prefix["video"]}, {len(out)} of {len(rows)} rows'
+                  + ''.join(f', skipped {n} {kind}' for kind, n in self.tally.summary().items()),
                   logger='current')
         return out
 

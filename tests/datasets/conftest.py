@@ -65,6 +65,15 @@ def write_sound(path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def logged(monkeypatch) -> list[str]:
+    """Lines that the data sets log, whatever stream mmengine's logger is bound to."""
+    from finsta.datasets import base
+    lines: list[str] = []
+    monkeypatch.setattr(base, 'print_log', lambda text, **kwargs: lines.append(text))
+    return lines
+
+
 MSVD_SPLITS = {'train': ['aa_0_1', 'bb_0_2', 'cc-d_3_4'], 'val': ['dd_0_1'], 'test': ['ee_5_9']}
 
 

@@ -28,12 +28,11 @@ def clips(root):
     return sorted((root / 'YouTubeClips').iterdir())
 
 
-def test_takes_what_is_there_and_says_so(msvd_root, capsys):
+def test_takes_what_is_there_and_says_so(msvd_root, logged):
     (msvd_root / 'YouTubeClips' / 'bb_0_2.avi').unlink()
     data = MSVD(data_root=str(msvd_root), rows='video')
     assert data.coverage == (2, 3) and len(data) == 2
-    out = capsys.readouterr()
-    assert 'found 2 of 3 videos' in out.out + out.err
+    assert 'MSVD (train): found 2 of 3 videos' in logged[0]
 
 
 def test_none_on_disk_names_path_source_and_synthvl(msvd_root):
@@ -54,7 +53,7 @@ def test_missing_annotation_file_names_the_same(msvd_root):
     assert 'make_synthvl.py' in str(caught.value)
 
 
-def test_empty_split_raises_or_borrows_loudly(msvd_root, capsys):
+def test_empty_split_raises_or_borrows_loudly(msvd_root, logged):
     for name in MSVD_SPLITS['val']:
         for path in (msvd_root / 'YouTubeClips').glob(f'{name}.*'):
             path.unlink()
@@ -62,8 +61,7 @@ def test_empty_split_raises_or_borrows_loudly(msvd_root, capsys):
         MSVDQA(data_root=str(msvd_root), split='val', test_mode=True)
     data = MSVDQA(data_root=str(msvd_root), split='val', test_mode=True, empty_split='borrow')
     assert len(data) == 8 and data.splits == ('train', 'test')
-    out = capsys.readouterr()
-    assert 'STAND IN' in out.out + out.err
+    assert 'none of the videos of val is on disk' in logged[0] and 'STAND IN' in logged[0]
 
 
 def test_rows_become_samples_and_batches_with_workers(msvd_root):

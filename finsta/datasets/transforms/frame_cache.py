@@ -31,7 +31,7 @@ class CachedReader(VideoReader):
     def __init__(self, path: str, frames: np.ndarray, times: np.ndarray) -> None:
         super().__init__(path)
         self._frames = frames
-        self.times, self.size = times, (frames.shape[2], frames.shape[1])
+        self.times, self._size = times, (frames.shape[2], frames.shape[1])
         span = times[-1] - times[0] if len(times) > 1 else 0.
         self.fps = (len(times) - 1) / span if span > 0 else 1.
 

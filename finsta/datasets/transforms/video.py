@@ -19,6 +19,7 @@ import numpy as np
 from finsta.datasets.tally import Tally
 from finsta.datasets.transforms.video_files import (
     VideoError,
+    VideoInfo,
     VideoLimits,
     check_complete,
     check_file,
@@ -48,7 +49,7 @@ class VideoReader:
 
     Attributes:
         path: the file. fps: mean frames per second. times: (F,) float64 seconds since the first
-            frame. size: (width, height) in pixels. backend: short name of the reader.
+            frame. backend: short name of the reader.
 
     Raises:
         VideoError: naming file, cause and remedy.
@@ -63,11 +64,20 @@ class VideoReader:
         self.allow_truncated = allow_truncated
         self.fps = 0.
         self.times = np.zeros(0)
-        self.size = (0, 0)
+        self._size: tuple[int, int] | None = None
+        self._stored: tuple[int, int] | None = None  # by the header, perhaps not upright
         self._pid = os.getpid()
 
     def __len__(self) -> int:
         return len(self.times)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of an upright frame; decodes one where none was decoded yet."""
+        if self._size is None:
+            height, width = self._decode(np.zeros(1, np.int64)).shape[1:3]
+            self._size = (width, height)
+        return self._size
 
     def get_batch(self, indices: Sequence[int]) -> np.ndarray:
         """Frames ``indices`` (any order, repeats allowed) -> uint8 RGB (n, H, W, 3).
@@ -83,11 +93,12 @@ class VideoReader:
         if index.size and (index.min() < 0 or index.max() >= len(self)):
             bad = index.min() if index.min() < 0 else index.max()
             raise IndexError(f'{self.path}: frame {bad} is outside 0..{len(self) - 1}')
-        self.limits.check_batch(self.path, index.size, *self.size)
+        self.limits.check_batch(self.path, index.size, *(self._size or self._stored or self.size))
         if not index.size:
             return np.zeros((0, self.size[1], self.size[0], 3), np.uint8)
         unique, inverse = np.unique(index, return_inverse=True)
         frames = self._decode(unique)
+        self._size = (frames.shape[2], frames.shape[1])
         return frames if np.array_equal(unique, index) else frames[inverse]
 
     def _decode(self, index: np.ndarray) -> np.ndarray:
@@ -106,29 +117,34 @@ class VideoReader:
 
 @VIDEO_READERS.register_module()
 class DecordReader(VideoReader):
-    """decord with one thread; with more it fails on VP9."""
+    """decord with one thread; with more it fails on VP9.
+
+    Args:
+        info: headers, where they were read already: saves decoding a frame for its size.
+    """
 
     backend = 'decord'
 
     def __init__(self, path: str | os.PathLike, limits: VideoLimits | None = None,
-                 allow_truncated: bool = False) -> None:
+                 allow_truncated: bool = False, info: VideoInfo | None = None) -> None:
         super().__init__(path, limits, allow_truncated)
         check_file(path, self.limits)
+        if info is not None and info.width and info.height:
+            self._stored = (info.width, info.height)
         decord = require('decord', f'reading {path}')
         decord.logging.set_level(decord.logging.QUIET)
         try:
             self._reader = decord.VideoReader(self.path, num_threads=1)
             count = len(self._reader)
-            first = _to_numpy(self._reader[0]) if count else np.zeros((0, 0, 3), np.uint8)
-            self._reader.seek(0)
             self.fps = float(self._reader.get_avg_fps()) if count else 0.
             stamps = self._reader.get_frame_timestamp(np.arange(count)) if count else None
         except (RuntimeError, decord.DECORDError) as error:
             raise VideoError(path, 'corrupt', f'decord cannot open it ({_first_line(error)})',
                              'read it with PyAV or fetch it again') from error
-        self.size = (first.shape[1], first.shape[0])
-        self.limits.check_frame(self.path, *self.size, count)
+        self.limits.check_frame(self.path, *(self._stored or (1, 1)), count)
         self.times = _clean_times(stamps[:, 0], self.fps)
+        if self._stored is None:
+            self.limits.check_frame(self.path, *self.size, count)
 
     def _decode(self, index: np.ndarray) -> np.ndarray:
         decord = require('decord', f'reading {self.path}')
@@ -165,7 +181,7 @@ class PyAVReader(VideoReader):
             raise VideoError(self.path, 'corrupt', 'no frame can be decoded',
                              'fetch the file again')
         height, width = _rgb(first).shape[:2]
-        self.size = (width, height)
+        self._size = (width, height)
         self.times = _clean_times(pts, self.fps)
         if not allow_truncated:
             check_complete(self.path, len(pts) + hidden, self.fps, info)
@@ -279,7 +295,7 @@ def open_video(path: str | os.PathLike, backend: str = 'auto', limits: VideoLimi
                              or (container == 'avi' and info.codec != 'mpeg4')):
         return PyAVReader(path, limits, allow_truncated)
     try:
-        reader = DecordReader(path, limits, allow_truncated)
+        reader = DecordReader(path, limits, allow_truncated, info)
     except ImportError as error:
         reader_tally.add('no_decord', f'{path}: {error}; PyAV reads it')
     except VideoError as error:
@@ -299,7 +315,7 @@ class _Fallback(VideoReader):
     def __init__(self, reader: DecordReader) -> None:
         super().__init__(reader.path, reader.limits, reader.allow_truncated)
         self._inner: VideoReader = reader
-        self.fps, self.times, self.size = reader.fps, reader.times, reader.size
+        self.fps, self.times, self._stored = reader.fps, reader.times, reader._stored
 
     @property
     def backend(self) -> str:

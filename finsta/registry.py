@@ -34,8 +34,8 @@ DATASETS = _child('dataset', MMENGINE_DATASETS, 'finsta.datasets')
 TRANSFORMS = _child('transform', MMENGINE_TRANSFORMS, 'finsta.datasets.transforms')
 # which samples stand in a batch
 DATA_SAMPLERS = _child('data sampler', MMENGINE_DATA_SAMPLERS, 'finsta.datasets')
-# collate functions and other plain functions named by configs
-FUNCTIONS = _child('function', MMENGINE_FUNCTIONS, 'finsta.datasets')
+# collate functions; the Runner looks them up in mmengine's own node, without a scope
+FUNCTIONS = MMENGINE_FUNCTIONS
 # one decoder of video files each (decord, PyAV, cached arrays)
 VIDEO_READERS = _root('video reader', 'finsta.datasets.transforms')
 # text -> SceneGraph, video -> DynamicSceneGraph

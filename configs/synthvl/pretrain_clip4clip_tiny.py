@@ -1,9 +1,10 @@
 # How the shipped weights finsta/weights/clip4clip_tiny were made (README.md there):
 #   python tools/datasets/make_synthvl.py --layout msvd --size pretrain --out data/synthvl/pretrain
+#   python tools/datasets/make_synthvl.py --layout msvd --size small --out data/synthvl/msvd
 #   python tools/train.py configs/synthvl/pretrain_clip4clip_tiny.py
 _base_ = ['../_base_/tasks/retrieval_msvd.py', '../_base_/backbones/clip4clip_tiny.py']
 data_root = 'data/synthvl/pretrain'
-max_iters = 4000
+max_iters = 3000
 
 pipeline = [
     dict(type='LoadVideoFrames', num_frames=8, sampling='uniform',
@@ -12,10 +13,12 @@ pipeline = [
     dict(type='PadFrames', num_frames=8)]
 train_dataloader = dict(batch_size=64, num_workers=1,
                         dataset=dict(data_root=data_root, rows='video', pipeline=pipeline))
+# watched on the validation split of the twin (the pre-training set is all training)
 val_dataloader = dict(batch_size=64, num_workers=0, persistent_workers=False,
-                      dataset=dict(data_root=data_root, pipeline=pipeline))
-test_dataloader = dict(batch_size=64, num_workers=0,
-                       dataset=dict(data_root=data_root, pipeline=pipeline))
+                      dataset=dict(data_root='data/synthvl/msvd', pipeline=pipeline))
+test_dataloader = None
+test_cfg = None
+test_evaluator = None
 
 model = dict(type='FinstaModel', head={{_base_.head}})
 

@@ -11,6 +11,7 @@ from tests.utils.dist import run_processes
 
 SPLIT = (2, 4)      # videos of each process
 EXTRA = (0, 3)      # extra negative texts of each process
+CASES = ((True, True), (False, True), (True, False))  # local_loss, with_grad
 
 
 def _data():
@@ -34,7 +35,12 @@ class _Dual(nn.Module):
         return contrastive_loss(text, video, self.scale, self.local_loss, self.with_grad)
 
 
-def _process(index, local_loss, with_grad):
+def _process(index):
+    """All cases in one pair of processes: starting them is what takes time."""
+    return {case: _loss(index, *case) for case in CASES} | {'gather': _gather(index)}
+
+
+def _loss(index, local_loss, with_grad):
     model = nn.parallel.DistributedDataParallel(_Dual(local_loss, with_grad))
     text, video, extra = _data()
     start = sum(SPLIT[:index])
@@ -60,10 +66,15 @@ def big_batch():
     return loss.item(), [p.grad for p in model.parameters()]
 
 
+@pytest.fixture(scope='module')
+def two_processes():
+    return run_processes(_process, 2, timeout=240)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('local_loss', [True, False])
-def test_uneven_processes_equal_the_big_batch(local_loss, big_batch):
-    results = run_processes(_process, 2, local_loss, True)
+def test_uneven_processes_equal_the_big_batch(local_loss, big_batch, two_processes):
+    results = [r[local_loss, True] for r in two_processes]
     assert sum(r[0] for r in results) / 2 == pytest.approx(big_batch[0], rel=1e-5)
     for _, grads in results:
         for grad, expected in zip(grads, big_batch[1], strict=True):
@@ -71,8 +82,9 @@ def test_uneven_processes_equal_the_big_batch(local_loss, big_batch):
 
 
 @pytest.mark.slow
-def test_without_grad_the_value_is_the_same_and_the_gradient_is_not(big_batch):
-    results = run_processes(_process, 2, True, False)
+def test_without_grad_the_value_is_the_same_and_the_gradient_is_not(big_batch,
+                                                                      two_processes):
+    results = [r[True, False] for r in two_processes]
     assert sum(r[0] for r in results) / 2 == pytest.approx(big_batch[0], rel=1e-5)
     gaps = [float((torch.from_numpy(g) - e).abs().max())
             for g, e in zip(results[0][1], big_batch[1], strict=True)]
@@ -80,8 +92,8 @@ def test_without_grad_the_value_is_the_same_and_the_gradient_is_not(big_batch):
 
 
 @pytest.mark.slow
-def test_gather_keeps_order_and_sums_gradients():
-    for gathered, sizes, grad in run_processes(_gather, 2):
+def test_gather_keeps_order_and_sums_gradients(two_processes):
+    for gathered, sizes, grad in (r['gather'] for r in two_processes):
         assert gathered[:, 0].tolist() == [0.0, 1.0, 1.0] and sizes == [1, 2]
         assert (grad == 3).all()  # 1 from process 0, 2 from process 1
 

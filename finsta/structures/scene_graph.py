@@ -181,6 +181,12 @@ class SceneGraph:
         """Inverse of :meth:`to_dict`; raises GraphError naming ``where``, the row and the key."""
         if not isinstance(data, dict) or not isinstance(data.get('nodes'), list):
             raise GraphError(f'{where}: expected an object with a list "nodes"')
+        if not isinstance(data.get('edges', []), (list, tuple)):
+            raise GraphError(f'{where}: "edges" must be a list, got '
+                             f'{type(data["edges"]).__name__}')
+        if not isinstance(data.get('text'), (str, type(None))):
+            raise GraphError(f'{where}: "text" must be a string, got '
+                             f'{type(data["text"]).__name__}')
         nodes = [Node.from_dict(n, f'{where}, node {i}') for i, n in enumerate(data['nodes'])]
         edges = []
         for i, edge in enumerate(data.get('edges', ())):
@@ -310,8 +316,16 @@ class DynamicSceneGraph:
         return done
 
     def sample(self, frames: Sequence[int]) -> 'DynamicSceneGraph':
-        """The graph of a sub-sequence of key frames; coreference is carried over the gaps."""
+        """The graph of a sub-sequence of key frames; coreference is carried over the gaps.
+
+        Raises:
+            GraphError: when ``frames`` does not increase or points outside the key frames.
+        """
         frames = list(frames)
+        outside = [t for t in frames if not 0 <= t < len(self.frames)]
+        if outside:
+            raise GraphError(f'dynamic scene graph of {self.video!r} has {len(self.frames)} '
+                             f'frames, cannot take {outside}')
         if any(b <= a for a, b in pairwise(frames)):
             raise GraphError(f'frames must increase strictly, got {frames}')
         rows: list[tuple[int, ...]] = []

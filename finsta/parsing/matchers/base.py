@@ -13,7 +13,6 @@ from finsta.structures import CrossEdge, DynamicSceneGraph, HolisticSceneGraph, 
 
 # (text node, frame, visual node) -> score
 Links = dict[tuple[int, int, int], float]
-_HANGS = {'object': 'attribute', 'predicate': 'predicate_attribute'}
 
 
 class Matcher(Protocol):
@@ -41,7 +40,45 @@ class Track:
     boxes: dict[tuple[int, int], tuple[float, float, float, float] | None]
 
 
-def object_tracks(dsg: DynamicSceneGraph) -> list[Track]:
+class View:
+    """The edges of a graph as look-ups, made in one pass.
+
+    Attributes:
+        hanging: object or predicate -> its attributes or adverbs. subjects, objects: predicate ->
+            its arguments. acts: object -> predicates it is the subject of.
+    """
+
+    def __init__(self, graph: SceneGraph) -> None:
+        self.nodes = graph.nodes
+        self.hanging: dict[int, list[int]] = {}
+        self.subjects: dict[int, list[int]] = {}
+        self.objects: dict[int, list[int]] = {}
+        self.acts: dict[int, list[int]] = {}
+        for src, dst, kind in graph.edges:
+            if kind == 'subject':
+                self.subjects.setdefault(dst, []).append(src)
+                self.acts.setdefault(src, []).append(dst)
+            elif kind == 'object':
+                self.objects.setdefault(src, []).append(dst)
+            else:
+                self.hanging.setdefault(src, []).append(dst)
+
+    def labels_on(self, node: int) -> tuple[str, ...]:
+        """Labels of what hangs on a node."""
+        return tuple(self.nodes[a].label for a in self.hanging.get(node, ()))
+
+    def triples(self) -> list[tuple[int | None, int, int | None]]:
+        """As :meth:`SceneGraph.triples`."""
+        return [(s, p, o) for p, node in enumerate(self.nodes) if node.kind == 'predicate'
+                for s in self.subjects.get(p) or (None,) for o in self.objects.get(p) or (None,)]
+
+
+def views(dsg: DynamicSceneGraph) -> list[View]:
+    """One view a frame."""
+    return [View(graph) for graph in dsg.frames]
+
+
+def object_tracks(dsg: DynamicSceneGraph, frames: list[View]) -> list[Track]:
     """Object chains of the video; chains of one entity (a thing that went and came) are one."""
     groups: dict[tuple, list[tuple[int, int]]] = {}
     for k, chain in enumerate(dsg.chains()):
@@ -50,40 +87,15 @@ def object_tracks(dsg: DynamicSceneGraph) -> list[Track]:
         if first.kind == 'object':
             key = ('chain', k) if first.entity is None else ('entity', first.entity)
             groups.setdefault(key, []).extend(chain)
-    hanging = [_attributes(graph) for graph in dsg.frames]
-    acting = [_actions(graph) for graph in dsg.frames]
     out = []
     for places in groups.values():
         places.sort()
-        labels = dict.fromkeys(dsg.frames[t].nodes[i].label for t, i in places)
-        out.append(Track(tuple(places), tuple(labels),
-                         frozenset().union(*(hanging[t].get(i, ()) for t, i in places)),
-                         frozenset().union(*(acting[t].get(i, ()) for t, i in places)),
-                         {(t, i): dsg.frames[t].nodes[i].box for t, i in places}))
+        labels = dict.fromkeys(frames[t].nodes[i].label for t, i in places)
+        attributes = {label for t, i in places for label in frames[t].labels_on(i)}
+        actions = {frames[t].nodes[p].label for t, i in places for p in frames[t].acts.get(i, ())}
+        out.append(Track(tuple(places), tuple(labels), frozenset(attributes), frozenset(actions),
+                         {(t, i): frames[t].nodes[i].box for t, i in places}))
     return out
-
-
-def _attributes(graph: SceneGraph) -> dict[int, set[str]]:
-    """Object -> labels of its attributes."""
-    out: dict[int, set[str]] = {}
-    for edge in graph.edges:
-        if edge.type == 'attribute':
-            out.setdefault(edge.src, set()).add(graph.nodes[edge.dst].label)
-    return out
-
-
-def _actions(graph: SceneGraph) -> dict[int, set[str]]:
-    """Object -> labels of the predicates it is the subject of."""
-    out: dict[int, set[str]] = {}
-    for edge in graph.edges:
-        if edge.type == 'subject':
-            out.setdefault(edge.src, set()).add(graph.nodes[edge.dst].label)
-    return out
-
-
-def text_attributes(tsg: SceneGraph, node: int) -> list[str]:
-    """Labels of the attributes of a text object."""
-    return [tsg.nodes[a].label for a in tsg.targets(node, 'attribute')]
 
 
 def text_things(tsg: SceneGraph) -> list[list[int]]:
@@ -106,28 +118,35 @@ def link_tracks(things: list[list[int]], tracks: list[Track],
     return links
 
 
-def predicate_links(tsg: SceneGraph, dsg: DynamicSceneGraph, objects: Links,
-                    similarity: Callable[[SceneGraph, int, SceneGraph, int, bool], float],
-                    threshold: float) -> Links:
+# (label, adverbs) of a text and of a visual predicate, converse -> [0, 1]
+Meaning = tuple[str, tuple[str, ...]]
+PredicateSimilarity = Callable[[Meaning, Meaning, bool], float]
+
+
+def predicate_links(text: View, frames: list[View], objects: Links,
+                    similarity: PredicateSimilarity, threshold: float) -> Links:
     """Predicates with a similar label whose arguments corefer.
 
     Args:
         objects: links of objects.
-        similarity: (text graph, predicate, frame's graph, predicate, converse) -> [0, 1];
-            ``converse`` asks for the relation with its arguments swapped (left of / right of).
+        similarity: of two predicates; ``converse`` asks for the relation with its arguments
+            swapped (left of / right of).
         threshold: least score of a link.
     """
     out: Links = {}
-    for frame, graph in enumerate(dsg.frames):
-        visual = graph.triples()
-        for subject, p, obj in tsg.triples():
-            for v_subject, q, v_obj in visual:
-                for converse in (False, True):
-                    ends = (v_obj, v_subject) if converse else (v_subject, v_obj)
-                    fit = _arguments_fit((subject, obj), ends, frame, objects)
-                    if fit <= 0.0 or (converse and v_obj is None):
+    if not objects:
+        return out
+    said = [(s, p, o, (text.nodes[p].label, text.labels_on(p))) for s, p, o in text.triples()]
+    for frame, view in enumerate(frames):
+        for v_subject, q, v_obj in view.triples():
+            other = view.nodes[q].label, view.labels_on(q)
+            for subject, p, obj, own in said:
+                for converse in (False, True) if v_obj is not None else (False,):
+                    alike = similarity(own, other, converse)
+                    if alike < threshold:
                         continue
-                    score = fit * similarity(tsg, p, graph, q, converse)
+                    ends = (v_obj, v_subject) if converse else (v_subject, v_obj)
+                    score = alike * _arguments_fit((subject, obj), ends, frame, objects)
                     if score >= threshold:
                         key = (p, frame, q)
                         out[key] = max(score, out.get(key, 0.0))
@@ -153,16 +172,15 @@ def _arguments_fit(text: tuple[int | None, int | None], visual: tuple[int | None
     return sum(scores) / len(scores) if both else 0.0
 
 
-def hanging_links(tsg: SceneGraph, dsg: DynamicSceneGraph, parents: Links,
+def hanging_links(text: View, frames: list[View], parents: Links,
                   same: Callable[[str, str], float], threshold: float) -> Links:
     """Attributes of matched objects and adverbs of matched predicates with the same meaning."""
     out: Links = {}
     for (i, frame, v), score in parents.items():
-        graph = dsg.frames[frame]
-        edge = _HANGS[tsg.nodes[i].kind]
-        for a in tsg.targets(i, edge):
-            for b in graph.targets(v, edge):
-                value = score * same(tsg.nodes[a].label, graph.nodes[b].label)
+        view = frames[frame]
+        for a in text.hanging.get(i, ()):
+            for b in view.hanging.get(v, ()):
+                value = score * same(text.nodes[a].label, view.nodes[b].label)
                 if value >= threshold:
                     out[a, frame, b] = max(value, out.get((a, frame, b), 0.0))
     return out

@@ -1,6 +1,6 @@
 """Cross-modal coreference from identities: for graphs that share their entity numbers (ours)."""
 
-from finsta.parsing.matchers.base import Links, hanging_links, holistic
+from finsta.parsing.matchers.base import Links, View, hanging_links, holistic, views
 from finsta.parsing.matchers.words import content_words
 from finsta.registry import MATCHERS
 from finsta.structures import DynamicSceneGraph, HolisticSceneGraph, SceneGraph
@@ -28,6 +28,6 @@ class GoldMatcher:
         parents = {key: s for key, s in links.items()
                    if tsg.nodes[key[0]].kind in ('object', 'predicate')}
         hanging = hanging_links(
-            tsg, dsg, parents,
+            View(tsg), views(dsg), parents,
             lambda a, b: float(content_words(a) == content_words(b)), threshold=1.0)
         return holistic(tsg, dsg, 'GoldMatcher', links, hanging)

@@ -5,19 +5,24 @@ does, then decide between tracks of the same label ("the red circle", "the one t
 Things and tracks are paired one to one by the best total score; "two dogs" may take two tracks.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from finsta.parsing.matchers.base import (
+    Meaning,
     Track,
+    View,
     hanging_links,
     holistic,
     link_tracks,
     object_tracks,
     predicate_links,
-    text_attributes,
     text_things,
+    views,
 )
 from finsta.parsing.matchers.words import (
+    DIRECTIONS,
     NUMBERS,
     conflict,
     content_words,
@@ -53,23 +58,24 @@ class LexicalMatcher:
     def match(self, tsg: SceneGraph, dsg: DynamicSceneGraph,
               video_id: str | None = None) -> HolisticSceneGraph:
         """The holistic graph; edges of one pair have the pair's score in every frame."""
-        things, tracks = text_things(tsg), object_tracks(dsg)
-        scores = np.array([[self._score(tsg, thing, track) for track in tracks]
+        text, frames = View(tsg), views(dsg)
+        things, tracks = text_things(tsg), object_tracks(dsg, frames)
+        scores = np.array([[self._score(text, thing, track) for track in tracks]
                            for thing in things]).reshape(len(things), len(tracks))
-        pairs = _assign(scores, [_count(tsg, thing) for thing in things], self.threshold)
+        pairs = _assign(scores, [_count(text, thing) for thing in things], self.threshold)
         objects = link_tracks(things, tracks, pairs)
-        predicates = predicate_links(tsg, dsg, objects, _predicate_similarity,
+        predicates = predicate_links(text, frames, objects, predicate_similarity,
                                      self.predicate_threshold)
-        hanging = hanging_links(tsg, dsg, {**objects, **predicates}, _same_words, 0.1)
+        hanging = hanging_links(text, frames, {**objects, **predicates}, _same_words, 0.1)
         return holistic(tsg, dsg, 'LexicalMatcher/1', objects, predicates, hanging)
 
-    def _score(self, tsg: SceneGraph, thing: list[int], track: Track) -> float:
+    def _score(self, text: View, thing: list[int], track: Track) -> float:
         """How well a thing fits a track, in [0, 1]."""
-        label = max((label_similarity(tsg.nodes[i].label, name)
+        label = max((label_similarity(text.nodes[i].label, name)
                      for i in thing for name in track.labels), default=0.0)
         if label <= 0.0 or (label <= 0.4 and not self.generic):
             return 0.0
-        attributes = [content_words(a) for i in thing for a in text_attributes(tsg, i)]
+        attributes = [content_words(a) for i in thing for a in text.labels_on(i)]
         # a parser may name the shape as label or as attribute, and the text too
         seen = [content_words(a) for a in (*track.attributes, *track.labels)]
         score = 0.75 * label
@@ -80,7 +86,8 @@ class LexicalMatcher:
                 score -= 2.0 * self.attribute_weight / len(attributes)
         if not attributes:
             score += 0.5 * self.attribute_weight
-        said = [_predicate_words(tsg, p) for i in thing for p in tsg.targets(i, 'subject')]
+        said = [_words((text.nodes[p].label, text.labels_on(p)))
+                for i in thing for p in text.acts.get(i, ())]
         done = [content_words(a) for a in track.actions]
         if said and done:
             score += self.action_weight * max(
@@ -88,9 +95,9 @@ class LexicalMatcher:
         return float(min(1.0, max(0.0, score)))
 
 
-def _count(tsg: SceneGraph, thing: list[int]) -> int:
+def _count(text: View, thing: list[int]) -> int:
     """How many tracks a text thing may take: the number among its attributes, else 1."""
-    words = [w for i in thing for a in text_attributes(tsg, i) for w in a.split()]
+    words = [w for i in thing for a in text.labels_on(i) for w in a.split()]
     return max((NUMBERS.get(w, 1) for w in words), default=1)
 
 
@@ -107,29 +114,28 @@ def _assign(scores: np.ndarray, counts: list[int], threshold: float
             for r, c in zip(rows, columns, strict=True) if scores[owner[r], c] >= threshold]
 
 
-def _predicate_words(graph: SceneGraph, p: int) -> frozenset[str]:
+def _words(meaning: Meaning) -> frozenset[str]:
     """Words of a predicate with its adverbs: "move" + "left" and "move left" are the same."""
-    words = content_words(graph.nodes[p].label)
-    for a in graph.targets(p, 'predicate_attribute'):
-        words |= content_words(graph.nodes[a].label)
-    return words
+    label, adverbs = meaning
+    return content_words(label).union(*(content_words(a) for a in adverbs))
 
 
-def _predicate_similarity(tsg: SceneGraph, p: int, graph: SceneGraph, q: int,
-                          converse: bool) -> float:
-    own, other = content_words(tsg.nodes[p].label), content_words(graph.nodes[q].label)
+@lru_cache(maxsize=1 << 17)
+def predicate_similarity(own: Meaning, other: Meaning, converse: bool) -> float:
+    """Similarity in [0, 1] of two predicates with their adverbs."""
+    said, seen = content_words(own[0]), content_words(other[0])
     if converse:
-        swapped = converse_words(own)
-        return 0.95 * overlap(swapped, other) if swapped is not None else 0.0
-    if own == other:
+        swapped = converse_words(said)
+        return 0.95 * overlap(swapped, seen) if swapped is not None else 0.0
+    excluded = conflict(_words(own), _words(other))
+    if said == seen:
         # adverbs still exclude: "moves quickly" is not "move slowly"
-        exact = tsg.nodes[p].label == graph.nodes[q].label
-        both = (_predicate_words(tsg, p), _predicate_words(graph, q))
-        return (1.0 if exact else 0.95) * (0.5 if conflict(*both) else 1.0)
-    own, other = _predicate_words(tsg, p), _predicate_words(graph, q)
-    if conflict(own, other):
+        return (1.0 if own[0] == other[0] else 0.95) * (0.5 if excluded else 1.0)
+    said, seen = _words(own), _words(other)
+    # a direction alone does not make the same predicate: "move right" is not "right of"
+    if excluded or not (said & seen) - DIRECTIONS:
         return 0.0
-    return overlap(own, other)
+    return overlap(said, seen)
 
 
 def _same_words(first: str, second: str) -> float:

@@ -12,14 +12,16 @@ from typing import Any
 import numpy as np
 
 from finsta.parsing.matchers.base import (
+    Meaning,
     Track,
+    View,
     hanging_links,
     holistic,
     link_tracks,
     object_tracks,
     predicate_links,
-    text_attributes,
     text_things,
+    views,
 )
 from finsta.registry import MATCHERS, NODE_ENCODERS
 from finsta.structures import DynamicSceneGraph, HolisticSceneGraph, SceneGraph
@@ -74,24 +76,25 @@ class FrozenSimilarityMatcher:
         if frames is not None and len(frames) != len(dsg.frames):
             raise ValueError(f'{len(frames)} images for the {len(dsg.frames)} key frames of '
                              f'{video_id or dsg.video!r}')
-        things, tracks = text_things(tsg), object_tracks(dsg)
+        text, seen = View(tsg), views(dsg)
+        things, tracks = text_things(tsg), object_tracks(dsg, seen)
         objects = {}
         if things and tracks:
-            margin = self._object_margins(tsg, things, tracks, frames)
+            margin = self._object_margins(text, things, tracks, frames)
             objects = link_tracks(things, tracks, self._choose(margin))
         labels = {n.label for g in (tsg, *dsg.frames) for n in g.nodes if n.kind != 'object'}
         self._embed(sorted(labels))
-        predicates = predicate_links(tsg, dsg, objects, self._predicate_similarity, 1e-6)
-        hanging = hanging_links(tsg, dsg, {**objects, **predicates}, self._label_score, 1e-6)
+        predicates = predicate_links(text, seen, objects, self._predicate_similarity, 1e-6)
+        hanging = hanging_links(text, seen, {**objects, **predicates}, self._label_score, 1e-6)
         return holistic(tsg, dsg, 'FrozenSimilarityMatcher/1', objects, predicates, hanging)
 
-    def _object_margins(self, tsg: SceneGraph, things: list[list[int]], tracks: list[Track],
+    def _object_margins(self, text: View, things: list[list[int]], tracks: list[Track],
                         frames: Sequence[np.ndarray] | None) -> np.ndarray:
         """(things, tracks) larger of the two cosines, each on the scale of its own threshold.
 
         0.5 is the threshold, 1 a cosine of 1 (text) or twice the threshold (regions).
         """
-        said = np.stack([self._embed([_phrase(tsg, thing)])[0] for thing in things])
+        said = np.stack([self._embed([_phrase(text, thing)])[0] for thing in things])
         seen = np.stack([self._embed([_track_phrase(track)])[0] for track in tracks])
         margin = _scaled(said @ seen.T, self.text_threshold, 1.0)
         if frames is None or self._images is None:
@@ -140,17 +143,14 @@ class FrozenSimilarityMatcher:
         scaled = float(_scaled(one @ two, self.predicate_threshold, 1.0))
         return min(1.0, scaled) if scaled >= 0.5 else 0.0
 
-    def _predicate_similarity(self, tsg: SceneGraph, p: int, graph: SceneGraph, q: int,
-                              converse: bool) -> float:
-        if converse:
-            return 0.0
-        return self._label_score(tsg.nodes[p].label, graph.nodes[q].label)
+    def _predicate_similarity(self, own: Meaning, other: Meaning, converse: bool) -> float:
+        return 0.0 if converse else self._label_score(own[0], other[0])
 
 
-def _phrase(tsg: SceneGraph, thing: list[int]) -> str:
+def _phrase(text: View, thing: list[int]) -> str:
     """Attributes and label of the first mention that has attributes, else of the first one."""
-    i = next((i for i in thing if text_attributes(tsg, i)), thing[0])
-    return ' '.join([*text_attributes(tsg, i), tsg.nodes[i].label])
+    i = next((i for i in thing if text.hanging.get(i)), thing[0])
+    return ' '.join([*text.labels_on(i), text.nodes[i].label])
 
 
 def _track_phrase(track: Track) -> str:

@@ -43,6 +43,7 @@ GENERIC = frozenset({'object', 'thing', 'something', 'region', 'blob', 'shape', 
                      'one', 'it'})
 PERSONS = frozenset({'man', 'woman', 'boy', 'girl', 'child', 'person', 'player', 'baby', 'people',
                      'dancer', 'someone'})
+DIRECTIONS = frozenset({'left', 'right', 'up', 'down'})
 NUMBERS = {'two': 2, 'both': 2, 'pair': 2, 'couple': 2, 'three': 3, 'four': 4, 'five': 5}
 # relation(a, b) == converse(b, a)
 _CONVERSES = (('left of', 'right of'), ('above', 'below'), ('behind', 'in front of'),

@@ -23,6 +23,7 @@ PALETTE = {
 }
 COLOUR_NAMES = tuple(PALETTE)
 _LIGHTNESS_WEIGHT = 0.6
+NUM_ANGLES = 72
 
 
 @lru_cache(maxsize=1)
@@ -42,37 +43,41 @@ def name_colours(lab: np.ndarray) -> np.ndarray:
     return owner[np.linalg.norm(lab[:, None] - prototypes[None], axis=-1).argmin(1)]
 
 
-def describe(lab: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """Main colour of a region, how striped it is, and its mean colour's lightness.
-
-    Args:
-        lab: (h, w, 3) Lab of the region's box; mask: (h, w) bool.
-
-    Returns:
-        (3,) Lab of the main colour: of the two commonest colours the more saturated one; the
-        share of the pixels that the other one has (0 when there is no clear second); lightness.
-    """
+def inner_pixels(lab: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """(P, 3) Lab of the pixels two away from the outline, one where few are left, else all."""
     cv2 = require('cv2', 'the motion parser')
-    inner = cv2.erode(np.pad(mask.astype(np.uint8), 1), np.ones((3, 3), np.uint8))[1:-1, 1:-1] > 0
-    pixels = lab[inner] if inner.sum() >= 12 else lab[mask]
+    shrunk = np.pad(mask.astype(np.uint8), 2)
+    kept = mask
+    for _ in range(2):
+        shrunk = cv2.erode(shrunk, np.ones((3, 3), np.uint8))
+        if shrunk.sum() < 24:
+            break
+        kept = shrunk[2:-2, 2:-2] > 0
+    return lab[kept]
+
+
+def main_colour(pixels: np.ndarray) -> np.ndarray:
+    """(P, 3) Lab -> (3,): the median of the more saturated half, so that dark bands do not mix
+    in."""
     if not len(pixels):
-        return np.zeros(3), 0.0, 0.0
-    first = np.median(pixels, 0)
-    far = np.linalg.norm(pixels - first, axis=1)
-    low, high = first, pixels[far.argmax()]
+        return np.zeros(3)
+    chroma = np.hypot(pixels[:, 1], pixels[:, 2])
+    return np.median(pixels[chroma >= np.median(chroma)], 0)
+
+
+def second_colour(pixels: np.ndarray) -> float:
+    """Share of the pixels that a clearly different second colour has, in [0, 0.5]."""
+    if len(pixels) < 8:
+        return 0.0
+    low = np.median(pixels, 0)
+    high = pixels[np.square(pixels - low).sum(1).argmax()]
     for _ in range(4):
-        near_low = (np.linalg.norm(pixels - low, axis=1)
-                    <= np.linalg.norm(pixels - high, axis=1))
+        near_low = (np.square(pixels - low).sum(1) <= np.square(pixels - high).sum(1))
         if near_low.all() or not near_low.any():
-            return first, 0.0, float(pixels[:, 0].mean())
+            return 0.0
         low, high = pixels[near_low].mean(0), pixels[~near_low].mean(0)
-    if np.linalg.norm(low - high) < 14.0:
-        return first, 0.0, float(pixels[:, 0].mean())
     share = float((~near_low).mean())
-    main, other = (low, share) if np.hypot(*low[1:]) >= np.hypot(*high[1:]) else (high, 1 - share)
-    if min(share, 1 - share) < 0.12:
-        main, other = (low, 0.0) if share < 0.5 else (high, 0.0)
-    return main, other, float(pixels[:, 0].mean())
+    return 0.0 if np.linalg.norm(low - high) < 18.0 else min(share, 1 - share)
 
 
 def enclosing_circle(mask: np.ndarray) -> tuple[float, float, float]:
@@ -86,17 +91,34 @@ def enclosing_circle(mask: np.ndarray) -> tuple[float, float, float]:
     return x + 0.5, y + 0.5, radius + 0.5
 
 
-def patch(lab: np.ndarray, mask: np.ndarray, centre: tuple[float, float], radius: float,
-          side: int = 17) -> np.ndarray:
-    """(side, side) lightness inside a mask's enclosing circle, 0 outside: what rotation changes.
+def polar(lab: np.ndarray, mask: np.ndarray, centre: tuple[float, float], radius: float
+          ) -> np.ndarray:
+    """(72, 8) pattern around the centre of the enclosing circle, by angle and by radius.
 
-    ``lab`` (h, w, 3) and ``mask`` (h, w) share the box; centre and radius from
-    :func:`enclosing_circle`.
+    Mask plus a little lightness, so that both an outline and stripes show a rotation.
+    ``lab`` (h, w, 3) and ``mask`` (h, w) share the box.
     """
     cv2 = require('cv2', 'the motion parser')
     inside = lab[..., 0][mask]
     value = np.where(mask, 1.0 + 0.01 * (lab[..., 0] - (inside.mean() if len(inside) else 0)), 0)
-    scale = side / max(2 * radius, 1.0)
-    move = np.array([[scale, 0, side / 2 - scale * centre[0]],
-                     [0, scale, side / 2 - scale * centre[1]]])
-    return cv2.warpAffine(value.astype(np.float32), move, (side, side), flags=cv2.INTER_AREA)
+    value = np.pad(value.astype(np.float32), 2)
+    return cv2.warpPolar(value, (8, NUM_ANGLES), (centre[0] + 1.5, centre[1] + 1.5),
+                         max(1.05 * radius, 1.0), cv2.INTER_LINEAR | cv2.WARP_FILL_OUTLIERS)
+
+
+def turned(before: np.ndarray, now: np.ndarray, gain: float = 0.12) -> float:
+    """Degrees between two patterns of :func:`polar`, 0 where no rotation explains them better.
+
+    Args:
+        gain: share of the angular variance that the rotation must explain beyond standing still.
+    """
+    a, b = (p - p.mean(0, keepdims=True) for p in (before, now))
+    energy = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    if energy < 0.01 * before.size:
+        return 0.0
+    spectrum = np.conj(np.fft.rfft(a, axis=0)) * np.fft.rfft(b, axis=0)
+    match = np.fft.irfft(spectrum.sum(1), NUM_ANGLES)
+    best = int(match.argmax())
+    if match[best] - match[0] < gain * energy or match[best] < 0.5 * energy:
+        return 0.0
+    return float((best + NUM_ANGLES / 2) % NUM_ANGLES - NUM_ANGLES / 2) * 360 / NUM_ANGLES

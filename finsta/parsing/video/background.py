@@ -28,12 +28,14 @@ class Foreground:
 
     Attributes:
         mask: (n, H, W) bool.
+        strength: (n, H, W) float32, how far a pixel is from the background.
         lab: (n, H, W, 3) float32, smoothed CIE Lab.
         mode: ``'surface'`` or ``'temporal'``.
         camera: (n, 2) translation of the scene in pixels since frame 0; 0 where unknown.
     """
 
     mask: np.ndarray
+    strength: np.ndarray
     lab: np.ndarray
     mode: str
     camera: np.ndarray
@@ -58,15 +60,16 @@ def segment_foreground(frames: np.ndarray, distance: float = 4.5, max_share: flo
     """
     cv2 = require('cv2', 'the motion parser')
     lab = to_lab(np.stack([cv2.medianBlur(f, 3) for f in frames]))
-    mask, share = _surface_mask(lab, distance)
-    if share <= max_share:
-        return Foreground(mask, lab, 'surface', np.zeros((len(frames), 2)))
-    mask, camera = _temporal_mask(frames, lab)
-    return Foreground(mask, lab, 'temporal', camera)
+    far = _surface_distance(lab)
+    mask = far > distance
+    if mask.mean() <= max_share:
+        return Foreground(mask, far, lab, 'surface', np.zeros((len(frames), 2)))
+    mask, far, camera = _temporal_mask(frames, lab)
+    return Foreground(mask, far, lab, 'temporal', camera)
 
 
-def _surface_mask(lab: np.ndarray, distance: float) -> tuple[np.ndarray, float]:
-    """(n, H, W) foreground under the surface model, and the share of pixels it is."""
+def _surface_distance(lab: np.ndarray) -> np.ndarray:
+    """(n, H, W) Mahalanobis distance from the surface model."""
     surface = _Surface(*lab.shape[1:3])
     residual = np.stack([frame - surface(frame) for frame in lab])
     sample = residual[:, ::3, ::3].reshape(-1, 3)
@@ -79,8 +82,7 @@ def _surface_mask(lab: np.ndarray, distance: float) -> tuple[np.ndarray, float]:
         centre = sample[inlier].mean(0)
         # 1.15 undoes the shrinking by the cut at 3; the floor stands for compression noise
         cov = 1.15 * np.cov(sample[inlier].T) + 2.25 * np.eye(3)
-    mask = _mahalanobis(residual - centre, cov) > distance
-    return mask, float(mask.mean())
+    return _mahalanobis(residual - centre.astype(np.float32), cov)
 
 
 def _mahalanobis(x: np.ndarray, cov: np.ndarray) -> np.ndarray:
@@ -138,12 +140,13 @@ def _mode_colour(values: np.ndarray) -> np.ndarray:
     return values[near].mean(0)
 
 
-def _temporal_mask(frames: np.ndarray, lab: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Foreground of a textured scene: what differs from the registered median."""
+def _temporal_mask(frames: np.ndarray, lab: np.ndarray
+                   ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mask, distance and camera of a textured scene: what differs from the registered median."""
     cv2 = require('cv2', 'the motion parser')
     n, height, width = frames.shape[:3]
     if n < 3:
-        return np.zeros((n, height, width), bool), np.zeros((n, 2))
+        return np.zeros((n, height, width), bool), np.zeros(lab.shape[:3]), np.zeros((n, 2))
     to_first = _register(frames)
     still = all(np.abs(m - np.eye(2, 3)).max() < 0.6 for m in to_first)
     if still:
@@ -154,7 +157,7 @@ def _temporal_mask(frames: np.ndarray, lab: np.ndarray) -> tuple[np.ndarray, np.
     error = np.linalg.norm(lab - background, axis=-1)
     noise = 1.4826 * np.median(error[known]) if known.any() else 0.0
     mask = (error > max(12.0, 4.0 * noise)) & known
-    return mask, np.array([-m[:, 2] for m in to_first])
+    return mask, error, np.array([-m[:, 2] for m in to_first])
 
 
 def _moving_background(lab: np.ndarray, to_first: list[np.ndarray], cv2

@@ -229,14 +229,15 @@ class EventFinder:
                     self._say(label, k, None, thing.first + a + 1, thing.first + max(b, a + 2))
 
     def _rotation(self, k: int) -> None:
-        """``rotate``: the pattern inside the circle changes, its size does not."""
+        """``rotate``: its pattern turns for some frames; not while its size or colour jumps."""
         thing = self.things[k]
         grown = np.zeros(len(thing.turn), bool)
         grown[1:] = np.abs(np.diff(np.log(np.maximum(thing.radius, 1e-6)))) > 0.08
         flash = np.zeros(len(thing.turn), bool)
         flash[1:] = np.linalg.norm(np.diff(thing.main, axis=0), axis=1) > 12
-        for a, b in runs((thing.turn > 0.10) & ~grown & ~flash, 2):
-            if b - a >= 3 and np.median(thing.turn[a:b]) > 0.12:
+        turning = (np.abs(thing.turn) >= 5.0) & ~grown & ~flash
+        for a, b in runs(turning, 2):
+            if b - a >= 3 and turning[a:b].mean() > 0.6 and np.abs(thing.turn[a:b]).sum() > 40:
                 self._say('rotate', k, None, thing.first + a, thing.first + b)
 
     def _colour(self, k: int) -> None:

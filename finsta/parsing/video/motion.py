@@ -19,7 +19,7 @@ from finsta.parsing.video.builder import Track, build_graph, pixel_box
 from finsta.parsing.video.events import EventFinder
 from finsta.parsing.video.frames import VideoParser, shrink
 from finsta.parsing.video.parting import part_merged
-from finsta.parsing.video.regions import Region, colour_cells, find_regions, split_by_hue
+from finsta.parsing.video.regions import Region, colour_cells, find_regions, sharpen, split_by_hue
 from finsta.parsing.video.relations import spatial_relations
 from finsta.parsing.video.shapes import UNKNOWN, ShapeClassifier
 from finsta.parsing.video.tracking import Detections
@@ -94,8 +94,10 @@ class MotionVideoParser(VideoParser):
         regions = [find_regions(m, c, min_area, 2 * self.max_objects, 3 if flat else 7)
                    for m, c in zip(foreground.mask, cells, strict=True)]
         if flat:
-            regions = [[piece for r in found for piece in split_by_hue(r, lab, c, min_area)]
-                       for found, lab, c in zip(regions, foreground.lab, cells, strict=True)]
+            regions = [[sharpen(piece, far, c, min_area) for r in found
+                        for piece in split_by_hue(r, lab, c, min_area)]
+                       for found, lab, far, c in zip(regions, foreground.lab,
+                                                     foreground.strength, cells, strict=True)]
             regions = part_merged(regions, cells, min_area)
         chains = self.tracker.track([_detections(r) for r in regions])
         chains = sorted(chains, key=len, reverse=True)[:self.max_objects]

@@ -127,6 +127,31 @@ def split_by_hue(region: Region, lab: np.ndarray, cells: np.ndarray, min_area: i
     return out if len(out) > 1 else [region]
 
 
+def sharpen(region: Region, strength: np.ndarray, cells: np.ndarray, min_area: int) -> Region:
+    """Cut away the halo that compression leaves: what is less than half as strong as the inside.
+
+    Kept as it is where that would break the region up (dark stripes) or leave too little.
+
+    Args:
+        strength: (H, W) distance from the background.
+    """
+    cv2 = require('cv2', 'the motion parser')
+    x, y = region.box[:2].astype(int)
+    h, w = region.mask.shape
+    inside = strength[y:y + h, x:x + w]
+    level = float(np.percentile(inside[region.mask], 75))
+    for share in (0.5, 0.3):
+        keep = (region.mask & (inside > share * level)).astype(np.uint8)
+        count, ids, stats, _ = cv2.connectedComponentsWithStats(keep, connectivity=4)
+        areas = stats[1:, cv2.CC_STAT_AREA]
+        if count < 2 or areas.max() < max(min_area, 0.85 * areas.sum()):
+            continue
+        best = 1 + int(areas.argmax())
+        if areas.max() >= 0.45 * region.area:
+            return _tighten(ids == best, x, y, cells, region.cut)
+    return region
+
+
 def _hue_peaks(hue: np.ndarray, weight: np.ndarray, share: float) -> list[float]:
     """Hues in degrees that each gather ``share`` of the weight within 20 degrees, 36 apart."""
     count = np.bincount((hue / 6).astype(int) % 60, weight, 60)

@@ -7,9 +7,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from finsta.parsing.video.appearance import COLOUR_NAMES, describe, enclosing_circle, name_colours
-from finsta.parsing.video.appearance import patch as take_patch
+from finsta.parsing.video.appearance import (
+    COLOUR_NAMES,
+    enclosing_circle,
+    inner_pixels,
+    main_colour,
+    name_colours,
+    polar,
+    second_colour,
+    turned,
+)
 from finsta.parsing.video.regions import Region
+
+WHITE = COLOUR_NAMES.index('white')
 
 
 @dataclass
@@ -26,8 +36,8 @@ class Trajectory:
         seen: (K,) True where detected; cut: (K,) True where its outline is not its own (frame
             edge, overlap) or it was not seen; edge: (K,) True where it touches the frame's edge.
         colour: (K,) index into COLOUR_NAMES; main: (K, 3) Lab.
-        striped: share of a second colour, median over frames.
-        turn: (K,) change of the pattern inside its circle since the frame before, 0..1.
+        striped: share of a second colour, median over some frames.
+        turn: (K,) degrees it turned since the frame before.
         masks: the largest few whole masks, for the shape.
     """
 
@@ -67,6 +77,8 @@ class Trajectory:
         it, or else after it.
         """
         count = np.bincount(self.colour, minlength=len(COLOUR_NAMES))
+        if 0.3 * len(self.colour) <= len(self.colour) - count[WHITE]:
+            count[WHITE] = 0  # a flash, however often
         keep = count[self.colour] >= max(2, 0.2 * len(self.colour))
         if not keep.any():
             return np.full(len(self.colour), count.argmax())
@@ -89,11 +101,13 @@ def make_trajectory(members: list[tuple[int, Region]], lab: np.ndarray) -> Traje
         h, w = region.mask.shape
         pixels = lab[t, y:y + h, x:x + w]
         cx, cy, radius = enclosing_circle(region.mask)
-        main, striped, _ = describe(pixels, region.mask)
+        inner = inner_pixels(pixels, region.mask)
         rows.append((*region.box, (x + cx) / short, (y + cy) / short, radius / short,
-                     region.area, *main))
-        patches.append(take_patch(pixels, region.mask, (cx, cy), radius))
-        stripes.append(striped)
+                     region.area, *main_colour(inner)))
+        patches.append(polar(pixels, region.mask, (cx, cy), radius))
+        # texture does not change: eight looks do
+        if len(stripes) * len(members) <= 8 * len(patches):
+            stripes.append(second_colour(inner))
     values = np.array(rows)
     span = np.arange(frames[0], frames[-1] + 1)
     full = np.stack([np.interp(span, frames, column) for column in values.T], 1)
@@ -108,8 +122,7 @@ def make_trajectory(members: list[tuple[int, Region]], lab: np.ndarray) -> Traje
     turn = np.zeros(len(span))
     for k in range(1, len(members)):
         if frames[k] == frames[k - 1] + 1 and not (members[k][1].cut or members[k - 1][1].cut):
-            a, b = patches[k - 1], patches[k]
-            turn[frames[k] - frames[0]] = np.abs(a - b).sum() / max((a + b).sum() / 2, 1e-6)
+            turn[frames[k] - frames[0]] = turned(patches[k - 1], patches[k])
     whole = [r for _, r in members if not r.cut] or [r for _, r in members]
     whole = sorted(whole, key=lambda r: -r.area)
     main = full[:, 8:]

@@ -24,7 +24,7 @@ _DIRECTION = 'left right up down upward downward upwards downwards forward backw
 _MANNER = ('slowly quickly smoothly jerkily repeatedly once twice again gently rapidly suddenly '
            'steadily briefly').split()
 _PLACE = ('behind', 'in front of', 'past', 'around', 'towards', 'into', 'above', 'below', 'next to',
-          'near', 'over', 'under')
+          'near', 'over', 'under', 'across', 'along', 'through')
 _IRREGULAR_ING = {'hit': 'hitting', 'spin': 'spinning', 'run': 'running', 'stop': 'stopping',
                   'swing': 'swinging', 'shrink': 'shrinking', 'fly': 'flying'}
 _IRREGULAR_PAST = {'hit': 'hit', 'hold': 'held', 'catch': 'caught', 'meet': 'met', 'leave': 'left',
@@ -73,12 +73,16 @@ def _ing(verb: str) -> str:
 
 
 def _noun_phrase(rows: _Rows, rng: random.Random, dep: str, head: int = -1,
-                 pronoun: bool = False) -> int:
+                 pronoun: bool = False, plural: bool = False) -> int:
+    """A noun phrase; returns its head. ``head`` is what it depends on, by ``dep``."""
     if pronoun:
         return rows.add('it', 'PRON', dep, head, morph='Case=Nom|Gender=Neut|Number=Sing|Person=3'
                                                        '|PronType=Prs')
     noun = rng.choice(_NOUNS)
     front = [(rng.choice(('the', 'a', 'the')), 'DET', 'det')]
+    if plural:
+        front = [(rng.choice(('two', 'three', 'four', 'five')), 'NUM', 'nummod')
+                 if rng.random() < 0.5 else ('the', 'DET', 'det')]
     for words, chance in ((_SIZES, 0.4), (_COLOURS, 0.7), (_TEXTURES, 0.3)):
         if rng.random() < chance:
             front.append((rng.choice(words), 'ADJ', 'amod'))
@@ -86,7 +90,23 @@ def _noun_phrase(rows: _Rows, rng: random.Random, dep: str, head: int = -1,
     for word, pos, relation in front:
         rows.add(word, pos, relation, start + len(front),
                  morph='Degree=Pos' if pos == 'ADJ' else '')
+    if plural:
+        word = {'man': 'men', 'woman': 'women', 'child': 'children'}.get(noun, _third(noun))
+        return rows.add(word, 'NOUN', dep, head, noun, 'Number=Plur')
     return rows.add(noun, 'NOUN', dep, head, morph='Number=Sing')
+
+
+def _subject(rows: _Rows, rng: random.Random, pronoun: bool) -> tuple[int, bool]:
+    """(head, plural) of a subject: one thing, several, or "the ball and the box"."""
+    kind = rng.random()
+    if pronoun or kind < 0.7:
+        return _noun_phrase(rows, rng, 'nsubj', pronoun=pronoun), False
+    if kind < 0.85:
+        return _noun_phrase(rows, rng, 'nsubj', plural=True), True
+    first = _noun_phrase(rows, rng, 'nsubj')
+    cc = rows.add('and', 'CCONJ', 'cc')
+    rows.heads[cc] = _noun_phrase(rows, rng, 'conj', first)
+    return first, True
 
 
 def _tail(rows: _Rows, rng: random.Random, verb: int, motion: bool) -> None:
@@ -117,35 +137,49 @@ def _tail(rows: _Rows, rng: random.Random, verb: int, motion: bool) -> None:
 def _clause(rows: _Rows, rng: random.Random, dep: str, head: int = -1,
             pronoun: bool = False) -> int:
     """One clause; returns its verb."""
-    subject = _noun_phrase(rows, rng, 'nsubj', pronoun=pronoun)
-    if not pronoun and rng.random() < 0.12:
+    subject, plural = _subject(rows, rng, pronoun)
+    if not pronoun and not plural and rng.random() < 0.12:
         who = rows.add(rng.choice(('that', 'which')), 'PRON', 'nsubj', morph='PronType=Rel')
         _verb_phrase(rows, rng, 'acl:relcl', subject, who)
     kind = rng.random()
     if kind < 0.2:
         verb = rng.choice(_OBJECT)
-        be = rows.add('is', 'AUX', 'aux:pass', lemma='be', morph='Mood=Ind|VerbForm=Fin')
+        be = rows.add('are' if plural else 'is', 'AUX', 'aux:pass', lemma='be', morph='Mood=Ind|VerbForm=Fin')
         index = rows.add(_past(verb), 'VERB', dep, head, verb, 'Tense=Past|VerbForm=Part|Voice=Pass')
         rows.deps[subject], rows.heads[be] = 'nsubj:pass', index
         if rng.random() < 0.9:
             by = rows.add('by', 'ADP', 'case')
             rows.heads[by] = _noun_phrase(rows, rng, 'obl:agent', index)
     else:
-        index = _verb_phrase(rows, rng, dep, head, subject)
+        index = _verb_phrase(rows, rng, dep, head, subject, plural)
     rows.heads[subject] = index
+    if plural and rng.random() < 0.2:
+        cc = rows.add('and', 'CCONJ', 'cc')
+        rows.heads[cc] = _verb_phrase(rows, rng, 'conj', index, plural=True)
     return index
 
 
 def _verb_phrase(rows: _Rows, rng: random.Random, dep: str, head: int,
-                 subject: int | None = None) -> int:
+                 subject: int | None = None, plural: bool = False) -> int:
     """[adverb] verb [object] [tail], present, progressive or past."""
     early = rows.add(rng.choice(_MANNER), 'ADV', 'advmod') if rng.random() < 0.12 else None
     transitive = rng.random() < 0.45
     verb = rng.choice(_OBJECT if transitive else _BARE)
-    if rng.random() < 0.25:
-        be = rows.add('is', 'AUX', 'aux', lemma='be', morph='Mood=Ind|VerbForm=Fin')
+    kind = rng.random()
+    if kind < 0.25:
+        be = rows.add('are' if plural else 'is', 'AUX', 'aux', lemma='be',
+                      morph='Mood=Ind|VerbForm=Fin')
         index = rows.add(_ing(verb), 'VERB', dep, head, verb, 'Tense=Pres|VerbForm=Part')
         rows.heads[be] = index
+    elif kind < 0.3:
+        do = rows.add('do' if plural else 'does', 'AUX', 'aux', lemma='do',
+                      morph='Mood=Ind|VerbForm=Fin')
+        no = rows.add('not', 'PART', 'advmod', morph='Polarity=Neg')
+        index = rows.add(verb, 'VERB', dep, head, verb, 'VerbForm=Inf')
+        rows.heads[do] = rows.heads[no] = index
+    elif plural:
+        index = rows.add(verb, 'VERB', dep, head, verb,
+                         'Mood=Ind|Number=Plur|Person=3|Tense=Pres|VerbForm=Fin')
     else:
         index = rows.add(_third(verb), 'VERB', dep, head, verb,
                          'Mood=Ind|Number=Sing|Person=3|Tense=Pres|VerbForm=Fin')

@@ -14,6 +14,8 @@ import platform
 import random
 import sys
 import time
+from collections import Counter, defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -49,6 +51,17 @@ def build_pipeline(width: int, depth: int, rows: list[int], hidden: int, seed: i
         'model': {'@architectures': 'spacy.TransitionBasedParser.v2', 'state_type': 'parser',
                   'extra_state_tokens': False, 'hidden_width': hidden, 'maxout_pieces': 2,
                   'use_upper': True, 'tok2vec': listener}})
+    return nlp
+
+
+def load_for_training(path: Path, seed: int):
+    """A pipeline of this script, to go on from; its lemmatizer is made anew in the end."""
+    import spacy
+    from spacy.util import fix_random_seed
+    fix_random_seed(seed)
+    nlp = spacy.load(path, exclude=['lemmatizer'])
+    keep_hyphens(nlp)
+    nlp.resume_training()
     return nlp
 
 
@@ -119,14 +132,17 @@ def train(nlp, args, corpora: dict) -> dict:
     """The loop: keeps the checkpoint with the best dev LAS in ``args.out``."""
     from thinc.api import Adam
     rng = random.Random(args.seed)
-    nlp.initialize(lambda: make_examples(nlp, corpora['train'] + corpora['silver'][:2000]))
+    if not args.init:
+        nlp.initialize(lambda: make_examples(nlp, corpora['train'] + corpora['silver'][:2000]))
     sgd = Adam(args.lr, L2=0.01, grad_clip=1.0, use_averages=True, L2_is_weight_decay=True)
-    per_epoch = len(batches(corpora['train'] + corpora['silver'], args.batch_words,
-                            random.Random(0)))
+    words = sum(len(s.words) for s in corpora['silver']) + args.share * sum(
+        len(s.words) for s in corpora['train'])
+    per_epoch = max(1, round(words / args.batch_words))
     total, step, best = per_epoch * args.epochs, 0, {'las': -1.0}
     start = time.time()
-    for epoch in range(args.epochs):
-        shown = [augment(s, rng) for s in corpora['train']] + corpora['silver']
+    for epoch in range(min(args.epochs, args.stop_after or args.epochs)):
+        part = rng.sample(corpora['train'], round(args.share * len(corpora['train'])))
+        shown = [augment(s, rng) for s in part] + corpora['silver']
         losses: dict = {}
         for chunk in batches(shown, args.batch_words, rng):
             sgd.learn_rate = learning_rate(step, total, args.lr)
@@ -145,6 +161,19 @@ def train(nlp, args, corpora: dict) -> dict:
               f'{ {k: round(v) for k, v in losses.items()} } {time.time() - start:.0f} s',
               flush=True)
     return best
+
+
+def repair_features(sentences: list[Sentence], like: list[Sentence]) -> list[Sentence]:
+    """Give words whose features the treebank does not know the treebank's usual ones."""
+    by_word: dict[tuple[str, str], Counter] = defaultdict(Counter)
+    for s in like:
+        for word, pos, morph in zip(s.words, s.pos, s.morphs, strict=True):
+            by_word[word.lower(), pos][morph] += 1
+            by_word['', pos][morph] += 1
+    return [replace(s, morphs=[
+        morph if morph in by_word['', pos] else
+        (by_word.get((word.lower(), pos)) or by_word['', pos]).most_common(1)[0][0]
+        for word, pos, morph in zip(s.words, s.pos, s.morphs, strict=True)]) for s in sentences]
 
 
 def add_lemmatizer(nlp, corpora: dict) -> None:
@@ -167,15 +196,6 @@ def lemma_accuracy(nlp, sentences: list[Sentence]) -> float:
                      for t, gold in zip(doc, sentence.lemmas, strict=True))
         total += len(doc)
     return round(100 * right / total, 2)
-
-
-def prune_strings(nlp) -> None:
-    """Drop the words of the treebank from the string store: labels and features stay."""
-    from spacy.strings import StringStore
-    keep = set()
-    for _, pipe in nlp.pipeline:
-        keep.update(str(label) for label in getattr(pipe, 'labels', ()))
-    nlp.vocab.strings = StringStore(sorted(keep))
 
 
 def finish(nlp_path: Path, args, corpora: dict, best: dict) -> None:
@@ -206,9 +226,14 @@ def parse_args() -> argparse.Namespace:
                         help='folder with en_ewt-ud-{train,dev,test}.conllu')
     parser.add_argument('--out', type=Path, required=True, help='folder of the new pipeline')
     parser.add_argument('--silver', type=Path, help='extra training trees (CoNLL-U)')
+    parser.add_argument('--init', type=Path, help='go on from this pipeline (sizes are its own)')
+    parser.add_argument('--share', type=float, default=1.0,
+                        help='share of the treebank shown in an epoch (all of --silver always is)')
     parser.add_argument('--silver-note', default='Silver caption trees derived from FACTUAL '
                         '(MIT) train captions (Visual Genome, CC BY 4.0).')
     parser.add_argument('--epochs', type=int, default=10)
+    parser.add_argument('--stop-after', type=int, help='stop after this many of --epochs (the '
+                        'learning rate still falls as for all of them)')
     parser.add_argument('--batch-words', type=int, default=700)
     parser.add_argument('--lr', type=float, default=0.002)
     parser.add_argument('--dropout', type=float, default=0.15)
@@ -235,9 +260,11 @@ def main() -> None:
                              '(https://universaldependencies.org) there or fix --treebank.')
         corpora[split] = read_conllu(path) if path.is_file() else []
     corpora['train'] = corpora['train'][:args.limit]
-    corpora['silver'] = read_conllu(args.silver) if args.silver else []
+    corpora['silver'] = (repair_features(read_conllu(args.silver), corpora['train'])
+                         if args.silver else [])
     print({name: len(sentences) for name, sentences in corpora.items()})
-    nlp = build_pipeline(args.width, args.depth, args.rows, args.hidden, args.seed)
+    nlp = (load_for_training(args.init, args.seed) if args.init else
+           build_pipeline(args.width, args.depth, args.rows, args.hidden, args.seed))
     best = train(nlp, args, corpora)
     finish(args.out, args, corpora, best)
 

@@ -52,7 +52,7 @@ def _attach(tree: Tree, first: int, end: int) -> bool:
     if noun is None or any(i not in inside and tree[i].head in inside
                            for i in _ancestors(tree, noun) - {noun}):
         return False
-    tops = [i for i in inside if tree[i].head not in inside]
+    tops = [i for i in inside if tree[i].head not in inside or tree[i].head == i]
     # the word inside that the noun hangs on, if any: the phrase's old top
     top = next((i for i in tops if tree[i].head < first or tree[i].head == i), None)
     if tree[noun].head in inside:

@@ -10,7 +10,7 @@ _RENAMED = {
     'dobj': 'obj', 'nsubjpass': 'nsubj:pass', 'csubjpass': 'csubj', 'auxpass': 'aux:pass',
     'poss': 'nmod:poss', 'relcl': 'acl:relcl', 'prt': 'compound:prt', 'npadvmod':
     'obl:unmarked', 'acomp': 'xcomp', 'oprd': 'xcomp', 'neg': 'advmod', 'predet': 'det:predet',
-    'preconj': 'cc:preconj', 'quantmod': 'advmod', 'intj': 'discourse', 'nmod': 'compound',
+    'preconj': 'cc:preconj', 'quantmod': 'advmod', 'intj': 'discourse',
     'dative': 'iobj', 'attr': 'obj', 'meta': 'dep', 'agent': 'case', 'prep': 'case',
 }
 _CLEAR_ONLY = frozenset(
@@ -36,11 +36,7 @@ class Token:
     form: str = ''
     plural: bool = False
     children: list[int] = field(default_factory=list)
-
-    @property
-    def base(self) -> str:
-        """The relation without its subtype: "nmod:poss" -> "nmod"."""
-        return self.dep.partition(':')[0]
+    base: str = ''  # the relation without its subtype, "nmod:poss" -> "nmod"; kept by Tree.link
 
 
 class Tree:
@@ -58,17 +54,18 @@ class Tree:
         return len(self.tokens)
 
     def link(self) -> None:
-        """Recompute ``children`` from ``head``."""
+        """Recompute ``children`` from ``head`` and ``base`` from ``dep``."""
         for token in self.tokens:
             token.children = []
+            token.base = token.dep.partition(':')[0]
         for token in self.tokens:
             if token.head != token.i:
                 self.tokens[token.head].children.append(token.i)
 
     def kids(self, index: int, *deps: str) -> list[Token]:
         """Children whose full or base relation is one of ``deps`` (all children without)."""
-        kids = (self.tokens[c] for c in self.tokens[index].children)
-        return [k for k in kids if not deps or k.dep in deps or k.base in deps]
+        kids = [self.tokens[c] for c in self.tokens[index].children]
+        return [k for k in kids if k.dep in deps or k.base in deps] if deps else kids
 
     def conjuncts(self, index: int) -> list[int]:
         """``index`` and everything coordinated with it, in order of the text."""
@@ -111,6 +108,8 @@ def clear_to_ud(tree: Tree) -> None:
     for token in tree.tokens:
         if token.dep == 'dative' and token.pos == 'ADP':
             token.dep = 'prep'
+        elif token.dep == 'nmod':  # ClearNLP's nmod is a modifier without a preposition
+            token.dep = 'compound'
     _lower_prepositions(tree)
     _lower_copulas(tree)
     for token in tree.tokens:

@@ -79,5 +79,7 @@ LONG_PREPOSITIONS = tuple(tuple(p.split()) for p in (
     'because of', 'instead of', 'in the shape of', 'in the form of', 'in shape of', 'onto the top of'))
 SIMPLE_PREPOSITIONS = frozenset(
     'on in at to from off along by near of with towards toward over under around through'.split())
+# "parked by the curb" tells where, not who: these have no agent
+PLACED_VERBS = frozenset('park seat stand sit lie lay place locate situate'.split())
 # verbs that only say that another verb's action goes on: "starts to rotate" -> "rotate"
-ASPECT_VERBS = frozenset('start begin try continue keep proceed attempt go come want'.split())
+ASPECT_VERBS = frozenset('start begin try continue keep proceed attempt want'.split())

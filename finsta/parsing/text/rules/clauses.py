@@ -5,7 +5,8 @@ from finsta.parsing.text.prepositions import case_words
 from finsta.parsing.text.rules.subjects import antecedent, subjects, things
 from finsta.parsing.text.trees import Token, Tree
 from finsta.parsing.text.words import (ASPECT_VERBS, BE, DIRECTION_NOUNS, DIRECTIONS,
-                                       EMPTY_ADVERBS, PICTURE_PLACES, RELATIVE_PRONOUNS, TIMES)
+                                       EMPTY_ADVERBS, PICTURE_PLACES, PLACED_VERBS,
+                                       RELATIVE_PRONOUNS, TIMES)
 
 _NOT_CLAUSES = frozenset('amod compound case fixed aux cop flat det mark'.split())
 
@@ -43,7 +44,7 @@ def verb_relations(tree: Tree, draft: Draft, verb: Token) -> list[Relation]:
     """Relations of one verb: its objects, then its prepositional complements."""
     passive = is_passive(tree, verb)
     who = subjects(tree, draft, verb.i)
-    adverbs, direction = _adverbs(tree, verb)
+    adverbs, direction = _adverbs(tree, draft, verb)
     words = [verb.i, *[k.i for k in tree.kids(verb.i, 'compound:prt')]]
     gone = _relative_gap(tree, draft, verb)
     out: list[Relation] = []
@@ -55,10 +56,14 @@ def verb_relations(tree: Tree, draft: Draft, verb: Token) -> list[Relation]:
 
     plain = words + direction
     objects = [h for kid in tree.kids(verb.i, 'obj', 'iobj') for h in things(tree, draft, kid.i)]
+    if not direction:
+        # "picks up a ball" read as verb + (up a ball): the particle is the verb's
+        plain = words + [i for kid in tree.kids(verb.i, 'obj') for i in case_words(tree, kid.i)
+                         if tree[i].low in DIRECTIONS and i == words[-1] + 1]
     if gone and not gone[0] and not objects:
         objects = [gone[1]]
     if passive:
-        agents = [h for kid in tree.kids(verb.i, 'obl:agent')
+        agents = [h for kid in tree.kids(verb.i, 'obl:agent') if verb.lemma not in PLACED_VERBS
                   for h in things(tree, draft, kid.i)]
         for agent in agents:
             for patient in who or [None]:
@@ -72,7 +77,8 @@ def verb_relations(tree: Tree, draft: Draft, verb: Token) -> list[Relation]:
         used = words + [d for d in direction if not prep or d < prep[0]] + prep
         for subject in who or [None]:
             if noun != subject:
-                add(subject, used, noun, 'verb+prep')
+                particle = [tree[i].low for i in prep] == ['up']
+                add(subject, used, noun, 'verb' if particle else 'verb+prep')
     if not out:
         for subject in who or [None]:
             add(subject, plain, None, 'verb')
@@ -87,7 +93,12 @@ def _hand_over_adverbs(relations: list[Relation], adverbs: list[Phrase]) -> None
         relation.adverbs = adverbs if relation.label == first else []
 
 
-def _adverbs(tree: Tree, verb: Token) -> tuple[list[Phrase], list[int]]:
+def _hide(draft: Draft, index: int) -> None:
+    if index in draft.mentions:
+        draft.mentions[index].hidden = True
+
+
+def _adverbs(tree: Tree, draft: Draft, verb: Token) -> tuple[list[Phrase], list[int]]:
     """(manner, frequency, negation, ...), and the direction words that join the label."""
     phrases, direction = [], []
     for kid in tree.kids(verb.i):
@@ -107,6 +118,7 @@ def _adverbs(tree: Tree, verb: Token) -> tuple[list[Phrase], list[int]]:
         elif (kid.base in ('obl', 'obj', 'xcomp', 'nmod') and kid.low in DIRECTION_NOUNS
               and not tree.kids(kid.i, 'nmod') and _towards(tree, kid.i)):
             direction.append(kid.i)
+            _hide(draft, kid.i)
     return phrases, direction
 
 
@@ -149,7 +161,7 @@ def _complements(tree: Tree, draft: Draft, verb: Token, adverbs: list[Phrase],
     """(noun, preposition tokens) of every prepositional complement."""
     out = []
     for kid in tree.kids(verb.i, 'obl', 'nmod'):
-        if kid.low in TIMES or kid.dep == 'obl:agent':
+        if kid.low in TIMES or (kid.dep == 'obl:agent' and verb.lemma not in PLACED_VERBS):
             continue
         prep = case_words(tree, kid.i)
         if kid.low in DIRECTION_NOUNS and _towards(tree, kid.i):
@@ -158,6 +170,7 @@ def _complements(tree: Tree, draft: Draft, verb: Token, adverbs: list[Phrase],
         if kid.low in PICTURE_PLACES - {'background', 'foreground'} and prep and bare:
             words = sorted(prep + [k.i for k in tree.kids(kid.i, 'det')] + [kid.i])
             adverbs.append(Phrase(' '.join(tree[i].low for i in words), tree.span(words)))
+            _hide(draft, kid.i)
             continue
         if not prep:
             continue

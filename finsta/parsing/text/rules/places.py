@@ -107,13 +107,16 @@ def _adjective(tree: Tree, draft: Draft, token: Token) -> None:
     else:
         phrase = adjective_phrase(tree, token.i)
     related = False
-    for kid in tree.kids(token.i, 'obl', 'nmod'):
-        prep = case_words(tree, kid.i)
+    for kid in tree.kids(token.i, 'obl', 'nmod', 'advcl'):
+        prep = case_words(tree, kid.i) or [k.i for k in tree.kids(kid.i, 'mark')
+                                           if k.low in ('than', 'as')]
+        compared = any(tree[i].low == 'than' for i in prep)
         for noun in things(tree, draft, kid.i):
             for subject in who:
                 if prep and noun != subject:
                     place = token.pos == 'ADV' and token.low in DIRECTIONS
-                    words = [token.low] if place or token.low in ('full', 'made') else []
+                    joins = place or compared or token.low in ('full', 'made')
+                    words = [token.low] if joins else []
                     label = ' '.join(words + [tree[i].low for i in prep])
                     draft.relations.append(Relation(label, subject, noun, tree.span(prep), 'adj',
                                                     token.i))

@@ -2,7 +2,7 @@
 
 from finsta.parsing.text.draft import Draft
 from finsta.parsing.text.trees import Tree
-from finsta.parsing.text.words import RELATIVE_PRONOUNS
+from finsta.parsing.text.words import PERSONS, RELATIVE_PRONOUNS
 
 _MAX_CLIMB = 12
 
@@ -30,6 +30,15 @@ def things(tree: Tree, draft: Draft, index: int) -> list[int]:
     return [i for i in tree.conjuncts(index) if i in draft.mentions]
 
 
+def _alike(tree: Tree, draft: Draft, index: int) -> list[int]:
+    """"man and woman walking": a participle after "and" describes both when both are people."""
+    first = tree[index].head
+    if tree[index].dep != 'conj' or first not in draft.mentions:
+        return [index]
+    persons = [tree[i].low in PERSONS or tree[i].lemma in PERSONS for i in (first, index)]
+    return [first, index] if all(persons) else [index]
+
+
 def subjects(tree: Tree, draft: Draft, index: int, depth: int = 0) -> list[int]:
     """Mention heads of a predicate's subject; [] when nobody is named.
 
@@ -43,7 +52,9 @@ def subjects(tree: Tree, draft: Draft, index: int, depth: int = 0) -> list[int]:
     if depth > _MAX_CLIMB or token.head == index:
         return []
     if token.dep in ('acl', 'acl:relcl'):
-        return [token.head] if token.head in draft.mentions else []
+        if token.head not in draft.mentions:
+            return []
+        return _alike(tree, draft, token.head) if token.dep == 'acl' else [token.head]
     if token.dep == 'xcomp':
         patients = [h for kid in tree.kids(token.head, 'obj')
                     for h in things(tree, draft, kid.i)]

@@ -60,7 +60,8 @@ class AutoGraphAttention(GraphAttention):
     name = 'auto'
 
     def __init__(self) -> None:
-        self._built: dict[str, GraphAttention] = {}
+        # those that need no package are ready, so that torch.compile meets no construction
+        self._built = {name: build_graph_attention(name) for name in ('dense', 'segment')}
 
     def select(self, v: Tensor, topology: Topology) -> GraphAttention:
         """The back end for values (N, H, d) and a topology."""
@@ -71,7 +72,7 @@ class AutoGraphAttention(GraphAttention):
             except ImportError as error:
                 print_log(f"graph attention: {error} Using ops='segment' instead.",
                           logger='current', level=30)
-                self._built[name] = build_graph_attention('segment')
+                self._built[name] = self._built['segment']
         return self._built[name]
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, topology: Topology, bias: Tensor) -> Tensor:

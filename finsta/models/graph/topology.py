@@ -31,6 +31,7 @@ class Topology:
         self.src, self.dst, self.edge_type = src, dst, edge_type
         self.unit_sizes = unit_sizes
         self.num_nodes = sum(unit_sizes)
+        self.width = max(unit_sizes, default=0)  # M, nodes of the largest unit
         self._kept: dict[Any, Any] = {}
 
     @classmethod
@@ -50,11 +51,6 @@ class Topology:
     def num_units(self) -> int:
         """U."""
         return len(self.unit_sizes)
-
-    @cached_property
-    def width(self) -> int:
-        """Nodes of the largest unit, M."""
-        return max(self.unit_sizes, default=0)
 
     @property
     def device(self) -> torch.device:

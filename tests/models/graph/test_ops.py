@@ -180,3 +180,20 @@ def test_unknown_names_are_refused():
 def test_an_instance_is_taken_as_it_is():
     attention = SegmentGraphAttention()
     assert build_graph_attention(attention) is attention
+
+
+@pytest.mark.parametrize('name', ['segment', 'auto'])
+def test_compiles_into_one_graph(name):
+    """Dynamo takes the traced form by itself, without a break; same result and gradient."""
+    top = topology(isolated=False)
+    tensors = inputs(top)
+    attention = back_end(name)
+    torch.compiler.reset()
+    compiled = torch.compile(lambda q, k, v, b: attention.attend(q, k, v, top, b),
+                             backend='eager', fullgraph=True)
+    out = compiled(*tensors)
+    expected, grads = run(attention, tensors, top)
+    torch.testing.assert_close(out, expected, atol=1e-5, rtol=1e-5)
+    probe = torch.linspace(-1, 2, out.numel()).view_as(out)
+    for grad, other in zip(torch.autograd.grad((out * probe).sum(), tensors), grads, strict=True):
+        torch.testing.assert_close(grad, other, atol=1e-5, rtol=1e-5)

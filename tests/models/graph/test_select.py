@@ -68,7 +68,7 @@ def test_a_missing_package_falls_back_and_is_logged_once(monkeypatch):
     auto, x = AutoGraphAttention(), torch.randn(3, 2, 4)
     for _ in range(2):
         assert auto.select(x, chain(3)).name == 'segment'
-    assert built == ['dgl', 'segment'] and len(messages) == 1 and 'no dgl here' in messages[0]
+    assert built.count('dgl') == 1 and len(messages) == 1 and 'no dgl here' in messages[0]
 
 
 def test_every_choice_names_a_back_end():

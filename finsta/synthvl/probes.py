@@ -10,6 +10,7 @@ pair is true. numpy only; deterministic.
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -59,7 +60,7 @@ def text_only_accuracy(train: Sequence[Question], test: Sequence[Question]) -> d
 
 def _grams(q: Question) -> list[str]:
     words = q.text.lower().rstrip('?.').replace(',', '').split()
-    return [*words, *(' '.join(p) for p in zip(words, words[1:], strict=False))]
+    return [*words, *(' '.join(p) for p in pairwise(words))]
 
 
 def _bag(q: Question, words: dict[str, int]) -> np.ndarray:

@@ -1,0 +1,95 @@
+"""The generator: complete, deterministic, resumable after kill -9."""
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from finsta.structures import DynamicSceneGraph, SceneGraph
+from finsta.synthvl.writing import Plan, generate
+
+TINY = dict(size='tiny', counts=(5, 2, 2), pairs=1, chunk=4)
+ROOT = Path(__file__).parents[2]
+
+
+def _bytes(root):
+    return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob('*'))
+            if p.is_file()}
+
+
+def _rows(path):
+    with gzip.open(path, 'rt') as file:
+        return [json.loads(line) for line in file]
+
+
+@pytest.fixture(scope='module')
+def whole(tmp_path_factory):
+    out = tmp_path_factory.mktemp('whole') / 'msvd'
+    summary = generate(Plan(**TINY), out, progress=False)
+    return out, summary
+
+
+def test_gold_reads_back_for_every_video(whole):
+    out, summary = whole
+    videos = {p.stem for p in (out / 'YouTubeClips').iterdir()}
+    assert len(videos) == 9 + 2 * 9 and summary['minimal_pairs'] == 9
+    rows = _rows(out / 'gold' / 'videos.jsonl.gz')
+    assert {r['video_id'] for r in rows} == videos
+    assert all(DynamicSceneGraph.from_dict(r['dsg']).video == r['video_id'] for r in rows)
+    texts = _rows(out / 'gold' / 'texts.jsonl.gz')
+    assert all(SceneGraph.from_dict(r['tsg']).text == r['text'] for r in texts)
+    pairs = json.loads((out / 'minimal_pairs.json').read_text())
+    known = {(r['video_id'], r['text']) for r in texts}
+    for pair in pairs:
+        assert set(pair['videos']) <= videos
+        assert {(v, c) for v, c in zip(pair['videos'], pair['captions'], strict=True)} <= known
+    listed = {line for split in ('train', 'val', 'test')
+              for line in (out / f'{split}_list.txt').read_text().split()}
+    assert not listed & {v for p in pairs for v in p['videos']}
+
+
+def test_a_second_call_does_nothing_and_another_plan_is_refused(whole):
+    out, summary = whole
+    before = {p: p.stat().st_mtime_ns for p in out.rglob('*')}
+    assert generate(Plan(**TINY), out, progress=False) == summary
+    assert before == {p: p.stat().st_mtime_ns for p in out.rglob('*')}
+    with pytest.raises(FileExistsError, match='seed=0'):
+        generate(Plan(**TINY, seed=1), out, progress=False)
+
+
+def test_two_workers_write_the_same_bytes(whole, tmp_path):
+    generate(Plan(**TINY), tmp_path / 'two', workers=2, progress=False)
+    assert _bytes(tmp_path / 'two') == _bytes(whole[0])
+
+
+@pytest.mark.slow
+def test_killed_and_resumed_equals_uninterrupted(whole, tmp_path):
+    out = tmp_path / 'killed'
+    code = ('from pathlib import Path; from finsta.synthvl.writing import Plan, generate; '
+            f'generate(Plan(**{TINY!r}), Path({str(out)!r}), progress=False)')
+    process = subprocess.Popen([sys.executable, '-c', code], cwd=ROOT,
+                               env={**os.environ, 'PYTHONPATH': str(ROOT)})
+    end = time.monotonic() + 120
+    while time.monotonic() < end and not list(out.glob('.parts/*.json.part')) \
+            and len(list(out.glob('.parts/0*.json'))) < 1:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (out / 'synthvl.json').exists(), 'it finished before it could be killed'
+    # what a killed encoder leaves
+    (out / 'YouTubeClips' / '.SynthVL0009_0_3.part.avi').write_bytes(b'half')
+    generate(Plan(**TINY), out, progress=False)
+    assert _bytes(out) == _bytes(whole[0])
+
+
+def test_wrong_plans_are_named():
+    for options, word in ((dict(layout='vhs'), 'vhs'), (dict(counts=(0, 0, 0)), 'counts'),
+                          (dict(difficulty={'colour': 1}), 'colour')):
+        with pytest.raises((TypeError, ValueError), match=word):
+            Plan(**options)

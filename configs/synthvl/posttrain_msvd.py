@@ -14,7 +14,7 @@ pipeline = [
     dict(type='ChooseCaption'),
     dict(type='LoadGraphs', store=dict(type='GraphStore', root=graphs),
          matcher=dict(type='LexicalMatcher')),
-    dict(type='GraphHardNegatives', num=3),
+    dict(type='GraphHardNegatives', num=3, store=dict(type='GraphStore', root=graphs)),
     dict(type='PadFrames', num_frames=8)]
 train_dataloader = dict(batch_size=48, num_workers=1,
                         dataset=dict(data_root=data_root, pipeline=pipeline))

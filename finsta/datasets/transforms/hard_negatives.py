@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 from finsta.datasets.transforms.base import Transform
-from finsta.registry import TRANSFORMS
+from finsta.registry import GRAPH_STORES, TRANSFORMS
 from finsta.structures import SceneGraph
 
 Edit = tuple[tuple[int, int], str]  # (character span, replacement)
@@ -32,21 +32,22 @@ class GraphHardNegatives(Transform):
         num: number of negatives a sample; short samples are filled up by repeating, a sample
             without any editable relation gets none.
         operations: names among ``OPERATIONS``; None = all.
-        seed: with the sample's text it fixes the choice, so a resumed run sees the same.
-        bank_size: how many surfaces per kind are remembered for replacements.
-
-    The replacement bank is filled from the graphs seen so far in this worker process; the first
-    few samples therefore get swaps only.
+        store: config of a graph store whose texts fill the bank of replacements; None = swaps
+            only.
+        bank_texts: so many texts of the store, in the order of their keys, so that every worker
+            and a resumed run have the same bank. Questions are left out.
+        seed: with the sample and the epoch it fixes the choice.
     """
 
-    def __init__(self, num: int = 3, operations: list[str] | None = None, seed: int = 0,
-                 bank_size: int = 512) -> None:
+    def __init__(self, num: int = 3, operations: list[str] | None = None,
+                 store: dict | None = None, bank_texts: int = 2000, seed: int = 0) -> None:
         unknown = set(operations or ()) - set(OPERATIONS)
         if unknown:
             raise ValueError(f'operations {sorted(unknown)} are none of {sorted(OPERATIONS)}')
-        self.num, self.seed, self.bank_size = num, seed, bank_size
+        self.num, self.seed, self.bank_texts = num, seed, bank_texts
         self.operations = list(operations or OPERATIONS)
-        self.bank: dict[tuple, dict[str, str]] = defaultdict(dict)
+        self.store = None if store is None else GRAPH_STORES.build(store)
+        self.bank: dict[tuple, dict[str, str]] | None = None
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Needs ``results['sample']`` with ``text`` and ``tsg``."""
@@ -57,7 +58,8 @@ class GraphHardNegatives(Transform):
             epoch = results.get('epoch', 0)
             rng = random.Random(zlib.crc32(f'{self.seed}|{epoch}|{sample.sample_id}|'
                                            f'{sample.text}'.encode()))
-            self._remember(graph)
+            if self.bank is None:
+                self.bank = self._fill_bank()
             negatives = self.negatives(graph, rng)
         results['negative_texts'] = negatives
         return results
@@ -77,14 +79,19 @@ class GraphHardNegatives(Transform):
         chosen = pool[:self.num]
         return chosen + [rng.choice(chosen) for _ in range(self.num - len(chosen))]
 
-    def _remember(self, graph: SceneGraph) -> None:
-        for i, node in enumerate(graph.nodes):
-            if node.span is None:
-                continue
-            surface = graph.text[slice(*node.span)]
-            shelf = self.bank[_shelf(graph, i)]
-            if len(shelf) < self.bank_size:
-                shelf.setdefault(node.label, surface)
+    def _fill_bank(self) -> dict[tuple, dict[str, str]]:
+        """(kind, arity, ending) -> label -> surface."""
+        bank: dict[tuple, dict[str, str]] = defaultdict(dict)
+        if self.store is None:
+            return bank
+        keys = sorted((k for k in self.store.text_keys() if not k[1].rstrip().endswith('?')),
+                      key=lambda k: (k[1], k[0] or ''))
+        for video, text in keys[::max(1, len(keys) // self.bank_texts)]:
+            graph = self.store.get_text(text, video)
+            for i, node in enumerate(graph.nodes):
+                if node.span is not None and graph.text is not None:
+                    bank[_shelf(graph, i)].setdefault(node.label, graph.text[slice(*node.span)])
+        return bank
 
 
 def _shelf(graph: SceneGraph, i: int) -> tuple:

@@ -50,14 +50,30 @@ def test_simultaneous_events_of_one_thing_are_not_swapped():
     assert OPERATIONS['swap_predicates'](both, {}, random.Random(0)) == []
 
 
+class _Texts:
+    """A store of text graphs."""
+
+    def __init__(self, *graphs: SceneGraph) -> None:
+        self.graphs = {g.text: g for g in graphs}
+
+    def text_keys(self):
+        return iter((None, t) for t in self.graphs)
+
+    def get_text(self, text, video_id=None):
+        return self.graphs[text]
+
+
 def test_replacements_come_from_the_bank(hit):
     transform = GraphHardNegatives(num=4, operations=['replace_attribute'])
-    other = _graph('a green star', [('object', 'star', 'star'), ('attribute', 'green', 'green')],
-                   [Edge(0, 1, 'attribute')])
-    transform.transform({'sample': VideoTextSample('v', 'v.mp4', other.text, tsg=other)})
-    out = transform.transform({'sample': VideoTextSample('v', 'v.mp4', hit.text, tsg=hit)})
-    assert out['negative_texts'] and all('green' in t for t in out['negative_texts'])
-    assert len(out['negative_texts']) == 4
+    sample = VideoTextSample('v', 'v.mp4', hit.text, tsg=hit)
+    assert transform.transform({'sample': sample})['negative_texts'] == []
+    nodes, edges = [('object', 'star', 'star'), ('attribute', 'green', 'green')], [
+        Edge(0, 1, 'attribute')]
+    question = _graph('is the pink star here?', [('object', 'star', 'star'),
+                                                 ('attribute', 'pink', 'pink')], edges)
+    transform.bank, transform.store = None, _Texts(_graph('a green star', nodes, edges), question)
+    out = transform.transform({'sample': sample})['negative_texts']
+    assert len(out) == 4 and all('green' in t and 'pink' not in t for t in out)
 
 
 def test_same_sample_same_negatives_and_none_is_the_text(hit):

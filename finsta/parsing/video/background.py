@@ -48,8 +48,8 @@ def to_lab(frames: np.ndarray) -> np.ndarray:
                      for f in frames])
 
 
-def segment_foreground(frames: np.ndarray, distance: float = 4.5, max_share: float = 0.4
-                       ) -> Foreground:
+def segment_foreground(frames: np.ndarray, distance: float = 4.5, max_share: float = 0.4,
+                       max_texture: float = 14.0) -> Foreground:
     """Foreground of a clip.
 
     Args:
@@ -57,19 +57,21 @@ def segment_foreground(frames: np.ndarray, distance: float = 4.5, max_share: flo
         distance: Mahalanobis distance from which a pixel is foreground.
         max_share: the surface model is refused when it leaves more than this share of the
             pixels unexplained.
+        max_texture: and when its texture's largest standard deviation, in Lab units, is above
+            this: a model that allows everything explains nothing.
     """
     cv2 = require('cv2', 'the motion parser')
     lab = to_lab(np.stack([cv2.medianBlur(f, 3) for f in frames]))
-    far = _surface_distance(lab)
+    far, texture = _surface_distance(lab)
     mask = far > distance
-    if mask.mean() <= max_share:
+    if mask.mean() <= max_share and texture <= max_texture:
         return Foreground(mask, far, lab, 'surface', np.zeros((len(frames), 2)))
     mask, far, camera = _temporal_mask(frames, lab)
     return Foreground(mask, far, lab, 'temporal', camera)
 
 
-def _surface_distance(lab: np.ndarray) -> np.ndarray:
-    """(n, H, W) Mahalanobis distance from the surface model."""
+def _surface_distance(lab: np.ndarray) -> tuple[np.ndarray, float]:
+    """(n, H, W) Mahalanobis distance from the surface model, and its largest deviation."""
     surface = _Surface(*lab.shape[1:3])
     residual = np.stack([frame - surface(frame) for frame in lab])
     sample = residual[:, ::3, ::3].reshape(-1, 3)
@@ -82,7 +84,8 @@ def _surface_distance(lab: np.ndarray) -> np.ndarray:
         centre = sample[inlier].mean(0)
         # 1.15 undoes the shrinking by the cut at 3; the floor stands for compression noise
         cov = 1.15 * np.cov(sample[inlier].T) + 2.25 * np.eye(3)
-    return _mahalanobis(residual - centre.astype(np.float32), cov)
+    texture = float(np.sqrt(np.linalg.eigvalsh(cov)[-1]))
+    return _mahalanobis(residual - centre.astype(np.float32), cov), texture
 
 
 def _mahalanobis(x: np.ndarray, cov: np.ndarray) -> np.ndarray:

@@ -60,7 +60,7 @@ class IoUHungarianTracker:
     """
 
     def __init__(self, iou_weight: float = 1.0, appearance_weight: float = 1.0,
-                 distance_weight: float = 0.5, max_cost: float = 1.5, max_gap: int = 8,
+                 distance_weight: float = 0.3, max_cost: float = 1.7, max_gap: int = 8,
                  min_hits: int = 2, momentum: float = 0.5) -> None:
         self.weights = (iou_weight, appearance_weight, distance_weight)
         self.max_cost, self.max_gap = max_cost, max_gap

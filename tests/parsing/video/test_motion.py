@@ -89,7 +89,8 @@ def test_standing_and_moving_things_with_names_boxes_and_relations(kind):
     assert len(moving) >= 14 and ('star', 'move right', None) not in facts
     both = facts.get(('star', 'above', 'circle'), []) + facts.get(('circle', 'below', 'star'), [])
     assert 0 in both
-    assert all(row == tuple(range(len(row))) or -1 in row for row in dsg.predecessors[1:])
+    for graph, row in zip(dsg.frames[1:], dsg.predecessors[1:], strict=True):
+        assert all(row[i] >= 0 for i in graph.of_kind('object'))
 
 
 def test_identity_survives_a_crossing():
@@ -192,8 +193,8 @@ def test_one_frame_still_has_objects_and_bounds_hold():
 def test_a_real_looking_scene_gives_only_what_moves_as_object():
     rng = np.random.default_rng(2)
     import cv2
-    scene = cv2.GaussianBlur(rng.integers(0, 255, (120, 160, 3), np.uint8), (0, 0), 3)
-    scene = cv2.normalize(scene, None, 0, 255, cv2.NORM_MINMAX)
+    scene = cv2.resize(rng.integers(0, 255, (10, 14, 3), np.uint8), (160, 120),
+                       interpolation=cv2.INTER_CUBIC)
     frames = np.repeat(scene[None], 20, 0)
     for t in range(20):
         frames[t, 40:70, 10 + 5 * t:35 + 5 * t] = (200, 30, 30)
@@ -226,6 +227,6 @@ def test_shapes_are_told_apart_at_any_rotation():
     right = [classify([draw(name, rng.uniform(9, 20), rng.uniform(0, 7))])[0] == name
              for name in KNOWN_SHAPES for _ in range(10)]
     assert np.mean(right) > 0.93
-    assert classify([np.ones((2, 2), bool)])[0] == 'object' and classify([])[0] == 'object'
+    assert classify([])[0] == 'object' and classify([np.zeros((4, 4), bool)])[0] == 'object'
     with pytest.raises(ValueError, match='trapezoid'):
         ShapeClassifier(('trapezoid',))

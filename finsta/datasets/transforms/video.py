@@ -1,10 +1,9 @@
 """Video readers behind one narrow interface; the only module that imports decord.
 
-Which reader: decord (one thread) for mp4, webm, mkv and avi; PyAV, decoding in order, for
-MPEG-TS (decord hangs on it), AV1, gif, files cut by an edit list, AVI other than MPEG-4 part 2
-(decord shows wrong frames after a seek: MSVD's clips are H.264 in AVI) and whatever decord
-refuses. The route follows the file's bytes, not its extension. The measurements behind this are
-ours.
+Which reader: decord (one thread) for mp4, webm and mkv; PyAV, decoding in order, for avi (decord
+shows wrong frames after a seek, in MSVD's own clips among others), MPEG-TS (decord hangs on it),
+AV1, gif, files cut by an edit list and whatever decord refuses. The route follows the file's
+bytes, not its extension. The measurements behind this are ours.
 
 Shapes: F frames of the file, n asked frames. A reader is opened in the process that reads: a
 decord reader carried over a fork hangs, so that raises.
@@ -33,7 +32,7 @@ from finsta.utils.optional import require
 __all__ = ['DecordReader', 'PyAVReader', 'VideoError', 'VideoLimits', 'VideoReader', 'open_video',
            'reader_tally']
 
-_DECORD_CONTAINERS = ('mp4', 'matroska', 'avi')
+_DECORD_CONTAINERS = ('mp4', 'matroska')
 _DECORD_REFUSES = ('av1', 'libdav1d', 'libaom-av1')
 # of this process: decord_failed, no_decord, no_pyav, wrong_extension, damaged, tail_repeated
 reader_tally = Tally('video reader')
@@ -291,8 +290,7 @@ def open_video(path: str | os.PathLike, backend: str = 'auto', limits: VideoLimi
     if container not in _DECORD_CONTAINERS:
         return PyAVReader(path, limits, allow_truncated)
     info = _info_or_none(path)
-    if info is not None and (info.codec in _DECORD_REFUSES or info.has_edits
-                             or (container == 'avi' and info.codec != 'mpeg4')):
+    if info is not None and (info.codec in _DECORD_REFUSES or info.has_edits):
         return PyAVReader(path, limits, allow_truncated)
     try:
         reader = DecordReader(path, limits, allow_truncated, info)

@@ -60,7 +60,7 @@ def test_route_follows_what_is_right(files):
     for name, path in files.items():
         with open_video(path) as reader:
             used[name] = reader.backend
-    assert used == {'h264.mp4': 'decord', 'mpeg4.avi': 'decord', 'h264.avi': 'pyav',
+    assert used == {'h264.mp4': 'decord', 'mpeg4.avi': 'pyav', 'h264.avi': 'pyav',
                     'h264.mkv': 'decord', 'vp9.webm': 'decord', 'clip.gif': 'pyav',
                     'clip.ts': 'pyav', 'vfr.mp4': 'decord'}
 

@@ -1,13 +1,15 @@
 """Parsing a corpus into a graph store: all cores, resumable, nothing lost to one bad input.
 
-The parent owns the store and writes it; workers are fresh processes (spawn) with one thread each
-that build the parser from its config. What is in the store already is skipped, so that a run
+The parent owns the store and writes it; workers are clean processes with one thread each (from a
+fork server that has imported torch once; spawned where there is none) that build the parser from
+its config. What is in the store already is skipped, so that a run
 which was killed goes on where its last shard ended. An input that cannot be read, or that kills
 its worker, is listed with the reason and the rest goes on. Layout: ours.
 """
 
 import importlib
 import multiprocessing
+import multiprocessing.context
 import os
 import threading
 import time
@@ -220,8 +222,7 @@ class _Run:
         finished: set[int] = set()
         if not batches:
             return []
-        context = multiprocessing.get_context('spawn')
-        with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker,
+        with ProcessPoolExecutor(workers, mp_context=_context(), initializer=_start_worker,
                                  initargs=(self.kind, self.parser, self.options.imports, 1)
                                  ) as pool:
             try:
@@ -237,6 +238,16 @@ class _Run:
                 print_log(f'a parsing process died ({error}); its inputs are tried again alone',
                           logger='current', level=30)
         return [batch for at, batch in enumerate(batches) if at not in finished]
+
+
+def _context() -> multiprocessing.context.BaseContext:
+    """A fork server imports the heavy modules once for all workers; never a fork of the parent,
+    whose threads and open readers would not survive it."""
+    if 'forkserver' not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context('spawn')
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload(['torch', 'mmengine', 'finsta.parsing.runner'])
+    return context
 
 
 # ---- inside a worker -----------------------------------------------------------------------

@@ -4,7 +4,7 @@
 #   python tools/train.py configs/synthvl/pretrain_clip4clip_tiny.py
 _base_ = ['../_base_/tasks/retrieval_msvd.py', '../_base_/backbones/clip4clip_tiny.py']
 data_root = 'data/synthvl/pretrain'
-max_iters = 3000
+max_iters = 1800
 
 pipeline = [
     dict(type='LoadVideoFrames', num_frames=8, sampling='uniform',

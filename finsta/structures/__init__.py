@@ -26,7 +26,7 @@ from finsta.structures.scene_graph import (
 
 __all__ = [
     'ATTENTION_EDGE_TYPES', 'EDGE_SCHEMA', 'EDGE_TYPES', 'NODE_KINDS', 'NUM_EDGE_TYPES', 'TEXT',
-    'VISUAL', 'AnswerVocabulary', 'CrossEdge', 'DynamicSceneGraph', 'Edge', 'GraphBatch', 'GraphError',
-    'HolisticBatch', 'HolisticSceneGraph', 'Node', 'SceneGraph', 'VideoTextSample',
+    'VISUAL', 'AnswerVocabulary', 'CrossEdge', 'DynamicSceneGraph', 'Edge', 'GraphBatch',
+    'GraphError', 'HolisticBatch', 'HolisticSceneGraph', 'Node', 'SceneGraph', 'VideoTextSample',
     'link_by_entity', 'to_networkx',
 ]

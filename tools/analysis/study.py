@@ -35,7 +35,6 @@ ARMS = {
     'control': Arm('configs/synthvl/posttrain_msvd_control.py'),
     'finsta': Arm(FINSTA),
     'finsta-gold': Arm(GOLD),
-    'finsta-shuffled': Arm('configs/synthvl/posttrain_msvd_shuffled.py'),
     'no-negatives': Arm('configs/synthvl/posttrain_msvd_no-negatives.py'),
     'only-negatives': Arm(FINSTA, _transfer()),
     'only-pooled': Arm(FINSTA, _transfer('PooledTransfer')),

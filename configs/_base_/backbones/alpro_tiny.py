@@ -1,5 +1,5 @@
-# ALPRO at the size of the embedded world: 48 px, 4 x 4 cells, 1.0 M
-# parameters, no download.
+# ALPRO at the size of the embedded world: 1.0 M parameters, 48 px, 4 x 4
+# cells, no download.
 model = dict(
     backbone=dict(
         type='ALPRO',

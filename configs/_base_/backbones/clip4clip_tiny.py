@@ -1,4 +1,4 @@
-# CLIP4Clip at the size of the embedded world: 1.3 M parameters, 48 px, 6 x 6 cells, no download.
+# CLIP4Clip at the size of the embedded world: 1.4 M parameters, 48 px, 6 x 6 cells, no download.
 # meanP cannot see the order of frames, so the tiny one uses seqTransf; the conv stem is what lets
 # it learn from scratch (docs/en/design/backbones.md).
 model = dict(

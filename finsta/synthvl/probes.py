@@ -40,7 +40,8 @@ def text_only_accuracy(train: Sequence[Question], test: Sequence[Question]) -> d
     table: dict[str, Counter] = defaultdict(Counter)
     for q in train:
         table[q.kind][q.answer] += 1
-    words = {w: i for i, w in enumerate(sorted({w for q in train for w in _grams(q)}))}
+    seen = Counter(w for q in train for w in _grams(q))
+    words = {w: i for i, w in enumerate(sorted(w for w, n in seen.items() if n > 3))}
     answers = {a: i for i, a in enumerate(sorted({q.answer for q in train}))}
     x = np.stack([_bag(q, words) for q in train])
     y = np.array([answers[q.answer] for q in train])
@@ -72,7 +73,7 @@ def _bag(q: Question, words: dict[str, int]) -> np.ndarray:
     return x
 
 
-def fit_softmax(x: np.ndarray, y: np.ndarray, classes: int, steps: int = 150,
+def fit_softmax(x: np.ndarray, y: np.ndarray, classes: int, steps: int = 80,
                 rate: float = 0.5, decay: float = 1e-3) -> np.ndarray:
     """Weights (D, classes) of a softmax regression by full-batch gradient descent with momentum.
 
@@ -137,7 +138,7 @@ def single_frame_accuracy(pairs: Sequence[Pair], rng: np.random.Generator,
     x, y = stack(rows[:cut])
     middle, spread = x.mean(0), x.std(0)
     scale = np.where(spread > 1e-3, 1 / np.maximum(spread, 1e-3), 0) / np.sqrt(width)
-    weights = fit_softmax((x - middle) * scale, y, 2, steps=100, rate=1.0)
+    weights = fit_softmax((x - middle) * scale, y, 2, rate=1.0)
     x, y = stack(rows[cut:])
     return float((((x - middle) * scale @ weights).argmax(1) == y).mean())
 

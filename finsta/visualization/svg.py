@@ -36,7 +36,8 @@ def text_width(text: str, size: float = FONT_SIZE) -> float:
             em += 0.72
         else:
             em += 0.57
-    return em * size
+    # labels may be set bold, and faces differ
+    return 1.1 * em * size
 
 
 def shorten(text: str, limit: int = 26) -> str:

@@ -10,7 +10,7 @@ from finsta.structures import DynamicSceneGraph
 from finsta.visualization.svg import label, path, rect, svg, track_colour
 from finsta.visualization.tracks import ActionRow, TrackRow, intervals, track_rows
 
-_NAME, _PLOT, _BAND, _BAR = 230.0, 560.0, 24.0, 18.0
+_NAME, _PLOT, _BAND, _BAR = 262.0, 560.0, 24.0, 18.0
 
 
 def draw_timeline(dsg: DynamicSceneGraph, max_tracks: int = 10, max_actions: int = 6) -> str:
@@ -80,7 +80,7 @@ class _Scale:
 def _draw_track(parts: list[str], row: TrackRow, scale: _Scale, y: float) -> float:
     name = f'#{row.number} {" ".join([*row.attributes[:3], row.label])}'
     colour = track_colour(row.number)
-    parts.append(label(_NAME - 10, y + 16, name, 'strong', 'end', limit=30))
+    parts.append(label(_NAME - 10, y + 16, name, 'strong', 'end', limit=31))
     for first, last in intervals(sorted(row.nodes)):
         x, width = scale.span(first, last)
         parts.append(rect(x, y + 2, width, _BAND - 4, radius=5, style=f'fill:{colour}',

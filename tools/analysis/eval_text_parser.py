@@ -19,8 +19,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from finsta.parsing.text.factual import read_line, score_set, tuples_of, write_line  # noqa: E402
-from finsta.registry import SG_PARSERS  # noqa: E402
+from finsta.parsing.text.factual import read_line, score_set, tuples_of, write_line
+from finsta.registry import SG_PARSERS
 
 _PARSER = None
 
@@ -94,7 +94,8 @@ def predict(config: dict, captions: list[str], workers: int, chunk: int = 500):
 
 def read_predictions(path: Path, captions: list[str]) -> list:
     """Tuples of a "caption TAB graph" file; captions it lacks get none."""
-    lines = (line.rstrip('\n').split('\t') for line in open(path, encoding='utf-8'))
+    with open(path, encoding='utf-8') as stream:
+        lines = [line.rstrip('\n').split('\t') for line in stream]
     table = {line[0].strip().lower(): read_line(line[1]) for line in lines if len(line) == 2}
     found = sum(c.strip().lower() in table for c in captions)
     print(f'{path}: has {found} of {len(captions)} captions')

@@ -18,15 +18,21 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from finsta.parsing.text.build import build_graph  # noqa: E402
-from finsta.parsing.text.conventions import (FACTUAL, Conventions, modifier_features,  # noqa: E402
-                                             parts_of, premodifiers, relation_features)
-from finsta.parsing.text.factual import read_line, tuples_of  # noqa: E402
-from finsta.parsing.text.loglinear import LogLinear  # noqa: E402
-from finsta.parsing.text.pipeline import load_pipeline  # noqa: E402
-from finsta.parsing.text.rule_parser import draft_of  # noqa: E402
-from finsta.parsing.text.trees import from_doc  # noqa: E402
-from finsta.parsing.text.words import NUMBERS  # noqa: E402
+from finsta.parsing.text.build import build_graph
+from finsta.parsing.text.conventions import (
+    FACTUAL,
+    Conventions,
+    modifier_features,
+    parts_of,
+    premodifiers,
+    relation_features,
+)
+from finsta.parsing.text.factual import read_line, tuples_of
+from finsta.parsing.text.loglinear import LogLinear
+from finsta.parsing.text.pipeline import load_pipeline
+from finsta.parsing.text.rule_parser import draft_of
+from finsta.parsing.text.trees import from_doc
+from finsta.parsing.text.words import NUMBERS
 
 Site = tuple[list[str], str]
 

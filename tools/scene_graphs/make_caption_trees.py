@@ -18,14 +18,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from motion_grammar import motion_sentence  # noqa: E402
+from motion_grammar import motion_sentence
 
-from finsta.parsing.text.conllu import Sentence, write_conllu  # noqa: E402
-from finsta.parsing.text.conventions import Conventions  # noqa: E402
-from finsta.parsing.text.factual import read_line, tuples_of  # noqa: E402
-from finsta.parsing.text.pipeline import load_pipeline  # noqa: E402
-from finsta.parsing.text.rule_parser import graph_of_tree  # noqa: E402
-from finsta.parsing.text.trees import from_doc  # noqa: E402
+from finsta.parsing.text.conllu import Sentence, write_conllu
+from finsta.parsing.text.conventions import Conventions
+from finsta.parsing.text.factual import read_line, tuples_of
+from finsta.parsing.text.pipeline import load_pipeline
+from finsta.parsing.text.rule_parser import graph_of_tree
+from finsta.parsing.text.trees import from_doc
 
 
 def variants(caption: str) -> list[tuple[str, int, int]]:
@@ -33,7 +33,8 @@ def variants(caption: str) -> list[tuple[str, int, int]]:
     body = caption.rstrip(' .')
     article = '' if body.split(' ')[0] in ('a', 'an', 'the', 'two', 'three', 'some') else 'the '
     return [(caption, 0, 0), (body + ' .', 0, 1),
-            ('There is ' + body + ' .', 2, 1), (f'This is {article}{body} .', 2 + bool(article), 1),
+            ('There is ' + body + ' .', 2, 1),
+            (f'This is {article}{body} .', 2 + bool(article), 1),
             (f'{article.capitalize()}{body} .' if article else body.capitalize() + ' .',
              bool(article), 1), (f'I see {article}{body} .', 2 + bool(article), 1)]
 

@@ -10,21 +10,33 @@ from dataclasses import dataclass, field
 
 from finsta.parsing.text.conllu import Sentence
 
-_NOUNS = ('circle square triangle star heart cross diamond hexagon ring ball box disc cube pentagon '
-          'man woman dog cat car boy girl child bird horse player robot ship plane shape '
-          'object truck train bus').split()
-_COLOURS = ('red green blue yellow purple orange pink white black gray brown cyan magenta').split()
-_SIZES = 'small large big little tiny huge'.split()
-_TEXTURES = 'striped dotted solid plain checkered shiny filled spotted hollow'.split()
-_BARE = ('move rotate leave enter grow shrink flash stop wait turn spin disappear appear blink '
-         'jump walk run fall slide roll fly bounce swing freeze pause expand circle').split()
-_OBJECT = ('hit push follow approach touch chase pull pass carry hold cross kick watch leave enter '
-           'bump meet catch overtake circle lift strike shove trail').split()
-_DIRECTION = 'left right up down upward downward upwards downwards forward backward away'.split()
-_MANNER = ('slowly quickly smoothly jerkily repeatedly once twice again gently rapidly suddenly '
-           'steadily briefly').split()
-_PLACE = ('behind', 'in front of', 'past', 'around', 'towards', 'into', 'above', 'below', 'next to',
-          'near', 'over', 'under', 'across', 'along', 'through')
+_NOUNS = [
+    'circle', 'square', 'triangle', 'star', 'heart', 'cross', 'diamond', 'hexagon', 'ring',
+    'ball', 'box', 'disc', 'cube', 'pentagon', 'man', 'woman', 'dog', 'cat', 'car', 'boy',
+    'girl', 'child', 'bird', 'horse', 'player', 'robot', 'ship', 'plane', 'shape', 'object',
+    'truck', 'train', 'bus']
+_COLOURS = [
+    'red', 'green', 'blue', 'yellow', 'purple', 'orange', 'pink', 'white', 'black', 'gray',
+    'brown', 'cyan', 'magenta']
+_SIZES = ['small', 'large', 'big', 'little', 'tiny', 'huge']
+_TEXTURES = [
+    'striped', 'dotted', 'solid', 'plain', 'checkered', 'shiny', 'filled', 'spotted', 'hollow']
+_BARE = [
+    'move', 'rotate', 'leave', 'enter', 'grow', 'shrink', 'flash', 'stop', 'wait', 'turn',
+    'spin', 'disappear', 'appear', 'blink', 'jump', 'walk', 'run', 'fall', 'slide', 'roll',
+    'fly', 'bounce', 'swing', 'freeze', 'pause', 'expand', 'circle']
+_OBJECT = [
+    'hit', 'push', 'follow', 'approach', 'touch', 'chase', 'pull', 'pass', 'carry', 'hold',
+    'cross', 'kick', 'watch', 'leave', 'enter', 'bump', 'meet', 'catch', 'overtake', 'circle',
+    'lift', 'strike', 'shove', 'trail']
+_DIRECTION = [
+    'left', 'right', 'up', 'down', 'upward', 'downward', 'upwards', 'downwards', 'forward',
+    'backward', 'away']
+_MANNER = [
+    'slowly', 'quickly', 'smoothly', 'jerkily', 'repeatedly', 'once', 'twice', 'again',
+    'gently', 'rapidly', 'suddenly', 'steadily', 'briefly']
+_PLACE = ('behind', 'in front of', 'past', 'around', 'towards', 'into', 'above', 'below',
+          'next to', 'near', 'over', 'under', 'across', 'along', 'through')
 _IRREGULAR_ING = {'hit': 'hitting', 'spin': 'spinning', 'run': 'running', 'stop': 'stopping',
                   'swing': 'swinging', 'shrink': 'shrinking', 'fly': 'flying'}
 _IRREGULAR_PAST = {'hit': 'hit', 'hold': 'held', 'catch': 'caught', 'meet': 'met', 'leave': 'left',
@@ -144,8 +156,10 @@ def _clause(rows: _Rows, rng: random.Random, dep: str, head: int = -1,
     kind = rng.random()
     if kind < 0.2:
         verb = rng.choice(_OBJECT)
-        be = rows.add('are' if plural else 'is', 'AUX', 'aux:pass', lemma='be', morph='Mood=Ind|VerbForm=Fin')
-        index = rows.add(_past(verb), 'VERB', dep, head, verb, 'Tense=Past|VerbForm=Part|Voice=Pass')
+        be = rows.add('are' if plural else 'is', 'AUX', 'aux:pass', lemma='be',
+                      morph='Mood=Ind|VerbForm=Fin')
+        index = rows.add(_past(verb), 'VERB', dep, head, verb,
+                         'Tense=Past|VerbForm=Part|Voice=Pass')
         rows.deps[subject], rows.heads[be] = 'nsubj:pass', index
         if rng.random() < 0.9:
             by = rows.add('by', 'ADP', 'case')

@@ -20,9 +20,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from finsta.parsing.text.conllu import Sentence, read_conllu  # noqa: E402
-from finsta.parsing.text.lemma_tables import build_lemma_tables  # noqa: E402
-from finsta.parsing.text.pipeline import keep_hyphens  # noqa: E402
+from finsta.parsing.text.conllu import Sentence, read_conllu
+from finsta.parsing.text.lemma_tables import build_lemma_tables
+from finsta.parsing.text.pipeline import keep_hyphens
 
 LICENCE_NOTE = ('Trained on UD_English-EWT (Universal Dependencies, English Web Treebank), '
                 'licence CC BY-SA 4.0: https://creativecommons.org/licenses/by-sa/4.0/ . '

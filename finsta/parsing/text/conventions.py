@@ -15,8 +15,10 @@ from finsta.parsing.text.trees import Tree
 from finsta.parsing.text.words import NUMBERS
 
 FACTUAL = Path(__file__).parent / 'factual_conventions.json'
-_INSIDE = frozenset('amod compound nummod conj advmod cc punct nmod flat dep obl list'.split())
-_WORDS = frozenset('ADJ NOUN PROPN VERB NUM ADV X'.split())
+_INSIDE = frozenset([
+    'amod', 'compound', 'nummod', 'conj', 'advmod', 'cc', 'punct', 'nmod', 'flat', 'dep', 'obl',
+    'list'])
+_WORDS = frozenset(['ADJ', 'NOUN', 'PROPN', 'VERB', 'NUM', 'ADV', 'X'])
 # a verb is what happens in the video: it is never dropped, only renamed or turned round
 _VERBS_KEEP = ('NONE', 'DROPOBJ', 'MEAS')
 

@@ -9,7 +9,7 @@ from finsta.parsing.text.draft import Draft, Mention, Span
 from finsta.parsing.text.trees import Tree
 from finsta.parsing.text.words import COLOURS, FEMALE, MALE, PERSONAL, PERSONS
 
-_REFLEXIVE = frozenset('himself herself itself themselves'.split())
+_REFLEXIVE = frozenset(['himself', 'herself', 'itself', 'themselves'])
 _SUBJECT_BONUS = 12
 _REACH = 120  # tokens: farther back a pronoun is left alone
 

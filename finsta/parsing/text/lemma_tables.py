@@ -12,9 +12,9 @@ RULES = {
     'noun': [['ies', 'y'], ['ches', 'ch'], ['shes', 'sh'], ['sses', 'ss'], ['xes', 'x'],
              ['zzes', 'zz'], ['men', 'man'], ['ss', 'ss'], ['us', 'us'], ['is', 'is'],
              ['s', '']],
-    'verb': [*([2 * c + end, c] for end in ('ing', 'ed') for c in 'bdgmnprt'), ['ies', 'y'], ['ied', 'y'], ['ches', 'ch'], ['shes', 'sh'], ['sses', 'ss'],
-             ['xes', 'x'], ['zzes', 'zz'], ['s', ''], ['ing', ''], ['ing', 'e'], ['ed', ''],
-             ['ed', 'e']],
+    'verb': [*([2 * c + end, c] for end in ('ing', 'ed') for c in 'bdgmnprt'), ['ies', 'y'],
+             ['ied', 'y'], ['ches', 'ch'], ['shes', 'sh'], ['sses', 'ss'], ['xes', 'x'],
+             ['zzes', 'zz'], ['s', ''], ['ing', ''], ['ing', 'e'], ['ed', ''], ['ed', 'e']],
     'adj': [['iest', 'y'], ['ier', 'y'], ['est', ''], ['est', 'e'], ['er', ''], ['er', 'e']],
     'adv': [['iest', 'y'], ['ier', 'y'], ['est', ''], ['er', '']],
 }
@@ -22,10 +22,12 @@ RULES = {
 for _end in ('ing', 'ed'):
     RULES['verb'][-4:-4] = [[_c + _end, _c + 'e'] for _c in ('v', 'c', 'u', 'ng', 'rg', 'dg')]
 # verbs of captions that a treebank of web text may lack
-CAPTION_VERBS = ('approach bounce chase circle climb collide dance expand flash float freeze graze '
-                 'grow hang hit hop jump kick lean overtake pause push ride roll rotate shove '
-                 'shrink skate skateboard ski slice slide slow snowboard spin splash surf swim '
-                 'swing touch trail turn twirl vanish wave').split()
+CAPTION_VERBS = [
+    'approach', 'bounce', 'chase', 'circle', 'climb', 'collide', 'dance', 'expand', 'flash',
+    'float', 'freeze', 'graze', 'grow', 'hang', 'hit', 'hop', 'jump', 'kick', 'lean',
+    'overtake', 'pause', 'push', 'ride', 'roll', 'rotate', 'shove', 'shrink', 'skate',
+    'skateboard', 'ski', 'slice', 'slide', 'slow', 'snowboard', 'spin', 'splash', 'surf',
+    'swim', 'swing', 'touch', 'trail', 'turn', 'twirl', 'vanish', 'wave']
 _KIND = {'NOUN': 'noun', 'VERB': 'verb', 'AUX': 'aux', 'ADJ': 'adj', 'ADV': 'adv',
          'PRON': 'pron', 'DET': 'det', 'ADP': 'adp', 'NUM': 'num', 'PART': 'part'}
 

@@ -42,5 +42,6 @@ def load_pipeline(name: str = 'builtin'):
 def keep_hyphens(nlp) -> None:
     """Let the tokenizer leave "t-shirt" and "black-and-white" whole, as captions mean them."""
     from spacy.util import compile_infix_regex
-    infixes = [rule for rule in nlp.Defaults.infixes if '-|–|—' not in rule and ')(?:-' not in rule]
+    # the one rule that splits between letters at a hyphen or a dash
+    infixes = [rule for rule in nlp.Defaults.infixes if ')(?:-' not in rule]
     nlp.tokenizer.infix_finditer = compile_infix_regex(infixes).finditer

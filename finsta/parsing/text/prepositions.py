@@ -5,13 +5,13 @@ The match is on the words, so it also repairs trees in which the parser stumbled
 """
 
 from finsta.parsing.text.trees import Tree
-from finsta.parsing.text.words import (LONG_PREPOSITIONS, RELATIONAL_NOUNS,
-                                       SIMPLE_PREPOSITIONS)
+from finsta.parsing.text.words import LONG_PREPOSITIONS, RELATIONAL_NOUNS, SIMPLE_PREPOSITIONS
 
 _BY_FIRST: dict[str, list[tuple[str, ...]]] = {}
 for _words in sorted(LONG_PREPOSITIONS, key=len, reverse=True):
     _BY_FIRST.setdefault(_words[0], []).append(_words)
-_VERBAL = frozenset('VERB AUX ADJ ADV'.split())
+_NO_PREPOSITION = frozenset(["'s", "'", '\u2019s', '\u2019', 's', 'the', 'a', 'an'])
+_VERBAL = frozenset(['VERB', 'AUX', 'ADJ', 'ADV'])
 
 
 def collapse_prepositions(tree: Tree) -> None:
@@ -91,6 +91,5 @@ def _dep(tree: Tree, noun: int, old: str, was_root: bool) -> str:
 
 def case_words(tree: Tree, noun: int) -> list[int]:
     """Token indices of a noun's preposition, without articles."""
-    words = [k.i for k in tree.kids(noun, 'case')
-             if k.low not in ("'s", "'", '’s', '’', 's') and k.low not in ('the', 'a', 'an')]
+    words = [k.i for k in tree.kids(noun, 'case') if k.low not in _NO_PREPOSITION]
     return [i for i in words if i < noun]

@@ -13,7 +13,7 @@ from finsta.utils.optional import require
 
 @SG_PARSERS.register_module()
 class Seq2SeqTextParser:
-    """Any transformers encoder-decoder that writes ``( man , ride , wave ) , ( wave , is , big )``.
+    """Any transformers encoder-decoder that writes ``( man , ride , wave )`` lines.
 
     The published FACTUAL checkpoints (Flan-T5) are such models. Decoding is greedy or by beams,
     without sampling, so the output is deterministic. Spans are found by matching the words of a

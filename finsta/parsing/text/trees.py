@@ -14,8 +14,10 @@ _RENAMED = {
     'dative': 'iobj', 'attr': 'obj', 'meta': 'dep', 'agent': 'case', 'prep': 'case',
 }
 _CLEAR_ONLY = frozenset(
-    'dobj nsubjpass auxpass poss relcl prt pobj prep acomp attr npadvmod oprd'.split())
-_NOMINAL_HEADS = frozenset('NOUN PROPN PRON NUM'.split())
+    [
+        'dobj', 'nsubjpass', 'auxpass', 'poss', 'relcl', 'prt', 'pobj', 'prep', 'acomp', 'attr',
+        'npadvmod', 'oprd'])
+_NOMINAL_HEADS = frozenset(['NOUN', 'PROPN', 'PRON', 'NUM'])
 
 
 @dataclass

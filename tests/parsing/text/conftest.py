@@ -13,7 +13,7 @@ def parser():
 
 @pytest.fixture(scope='session')
 def read(parser):
-    """text -> (graph, {(subject, predicate, object)}, {object: {attributes}}, {pred: {adverbs}})."""
+    """text -> (graph, {(subject, predicate, object)}, {object: {attributes}}, {verb: {how}})."""
 
     def _read(text):
         graph = parser.parse([text])[0]

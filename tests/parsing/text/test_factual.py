@@ -2,8 +2,14 @@
 
 import pytest
 
-from finsta.parsing.text.factual import (find_span, graph_of_tuples, read_line, score_set,
-                                         tuples_of, write_line)
+from finsta.parsing.text.factual import (
+    find_span,
+    graph_of_tuples,
+    read_line,
+    score_set,
+    tuples_of,
+    write_line,
+)
 
 
 @pytest.mark.parametrize('line, tuples', [

@@ -91,10 +91,14 @@ def test_long_preposition_as_root():
 
 def test_any_tree_gives_a_valid_graph():
     """Random words under random trees of random labels: rules must not loop or raise."""
-    words = 'in front of on the left side red man is that who by and two hit left to top'.split()
-    deps = ('nsubj obj obl nmod case amod acl acl:relcl conj cc cop xcomp advcl advmod compound '
-            'nmod:poss nummod aux:pass obl:agent appos det prep pobj dobj attr').split()
-    tags = 'NOUN VERB ADJ ADP PRON AUX ADV NUM DET CCONJ'.split()
+    words = [
+        'in', 'front', 'of', 'on', 'the', 'left', 'side', 'red', 'man', 'is', 'that', 'who',
+        'by', 'and', 'two', 'hit', 'left', 'to', 'top']
+    deps = [
+        'nsubj', 'obj', 'obl', 'nmod', 'case', 'amod', 'acl', 'acl:relcl', 'conj', 'cc', 'cop',
+        'xcomp', 'advcl', 'advmod', 'compound', 'nmod:poss', 'nummod', 'aux:pass', 'obl:agent',
+        'appos', 'det', 'prep', 'pobj', 'dobj', 'attr']
+    tags = ['NOUN', 'VERB', 'ADJ', 'ADP', 'PRON', 'AUX', 'ADV', 'NUM', 'DET', 'CCONJ']
     rng = random.Random(3)
     for _ in range(1500):
         n = rng.randint(1, 14)

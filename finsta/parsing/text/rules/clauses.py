@@ -4,11 +4,20 @@ from finsta.parsing.text.draft import Draft, Phrase, Relation
 from finsta.parsing.text.prepositions import case_words
 from finsta.parsing.text.rules.subjects import antecedent, subjects, things
 from finsta.parsing.text.trees import Token, Tree
-from finsta.parsing.text.words import (ASPECT_VERBS, BE, DIRECTION_NOUNS, DIRECTIONS,
-                                       EMPTY_ADVERBS, PICTURE_PLACES, PLACED_VERBS,
-                                       RELATIVE_PRONOUNS, TIMES)
+from finsta.parsing.text.words import (
+    ASPECT_VERBS,
+    BE,
+    DIRECTION_NOUNS,
+    DIRECTIONS,
+    EMPTY_ADVERBS,
+    PICTURE_PLACES,
+    PLACED_VERBS,
+    RELATIVE_PRONOUNS,
+    TIMES,
+)
 
-_NOT_CLAUSES = frozenset('amod compound case fixed aux cop flat det mark'.split())
+_NOT_CLAUSES = frozenset([
+    'amod', 'compound', 'case', 'fixed', 'aux', 'cop', 'flat', 'det', 'mark'])
 
 
 def is_predicate(tree: Tree, index: int) -> bool:
@@ -17,10 +26,8 @@ def is_predicate(tree: Tree, index: int) -> bool:
     if token.base in _NOT_CLAUSES or token.low in BE or token.lemma == 'be':
         return False
     if token.pos == 'VERB':
-        if token.lemma in ASPECT_VERBS and any(
-                k.pos == 'VERB' for k in tree.kids(index, 'xcomp')):
-            return False
-        return True
+        return token.lemma not in ASPECT_VERBS or not any(
+            k.pos == 'VERB' for k in tree.kids(index, 'xcomp'))
     return token.pos == 'AUX' and bool(tree.kids(index, 'obj'))
 
 
@@ -132,7 +139,7 @@ def _adverb_phrase(tree: Tree, index: int) -> Phrase:
     words = [index, *[k.i for k in tree.kids(index, 'advmod')
                       if k.i == index - 1 and k.low not in EMPTY_ADVERBS]]
     label = ' '.join(tree[i].low for i in sorted(words))
-    return Phrase('not' if label in ("n't", 'n’t') else label, tree.span(words))
+    return Phrase('not' if label in ("n't", 'n\u2019t') else label, tree.span(words))
 
 
 def _relative_gap(tree: Tree, draft: Draft, verb: Token) -> tuple[list[int], int] | None:

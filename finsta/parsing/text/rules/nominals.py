@@ -2,13 +2,23 @@
 
 from finsta.parsing.text.draft import Draft, Mention, Phrase
 from finsta.parsing.text.trees import Tree
-from finsta.parsing.text.words import (COLOURS, DIRECTIONS, EMPTY_ADVERBS, EMPTY_SUBJECTS, NUMBERS,
-                                       PERSONAL, PRONOUN_LABELS, RELATIVE_PRONOUNS, TIMES)
+from finsta.parsing.text.words import (
+    COLOURS,
+    DIRECTIONS,
+    EMPTY_ADVERBS,
+    EMPTY_SUBJECTS,
+    NUMBERS,
+    PERSONAL,
+    PRONOUN_LABELS,
+    RELATIVE_PRONOUNS,
+    TIMES,
+)
 
-_NEVER = frozenset('compound flat fixed det case expl discourse goeswith cc mark cop aux punct '
-                   'reparandum list advmod'.split())
-_ARGUMENTS = frozenset('nsubj obj obl iobj nmod ROOT conj'.split())
-_DEMONSTRATIVES = frozenset('the this that these those both'.split())
+_NEVER = frozenset([
+    'compound', 'flat', 'fixed', 'det', 'case', 'expl', 'discourse', 'goeswith', 'cc', 'mark',
+    'cop', 'aux', 'punct', 'reparandum', 'list', 'advmod'])
+_ARGUMENTS = frozenset(['nsubj', 'obj', 'obl', 'iobj', 'nmod', 'ROOT', 'conj'])
+_DEMONSTRATIVES = frozenset(['the', 'this', 'that', 'these', 'those', 'both'])
 
 
 def is_thing(tree: Tree, index: int) -> bool:

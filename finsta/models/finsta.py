@@ -138,7 +138,7 @@ class FinstaModel(BaseModel):
         """Host and teacher features side by side; text rows beyond B are left out."""
         graphs = out.graphs
         size = graphs.tsg.num_samples
-        text = _first_rows(text, size)
+        text = text.select(torch.arange(size, device=text.text.device))
         seen = TransferInputs(graphs, teacher_pooled=out.pooled,
                               teacher_similarity=out.similarity)
         seen.student_pooled = {'text': text.text_pooled, 'video': video.video_pooled}
@@ -218,13 +218,6 @@ class FinstaModel(BaseModel):
         if self.backbone.embed_dim:
             dims['frame'] = self.backbone.embed_dim
         return dims
-
-
-def _first_rows(text: BackboneFeatures, size: int) -> BackboneFeatures:
-    return BackboneFeatures(text=text.text[:size], text_mask=text.text_mask[:size],
-                            text_offsets=text.text_offsets[:size],
-                            text_pooled=None if text.text_pooled is None
-                            else text.text_pooled[:size])
 
 
 def _in_batch_r1(similarity: Tensor | None) -> float:

@@ -21,7 +21,7 @@ from finsta.structures import SceneGraph
 Edit = tuple[tuple[int, int], str]  # (character span, replacement)
 # words that say that two events happen at once: swapping the events changes nothing
 _SIMULTANEOUS = {'while', 'as', 'whilst', 'meanwhile', 'simultaneously'}
-_ORDER_WORDS = {'before': 'after', 'after': 'before', 'first': 'last', 'last': 'first'}
+_ORDER_WORDS = {'before': 'after', 'after': 'before'}
 
 
 @TRANSFORMS.register_module()
@@ -90,18 +90,19 @@ class GraphHardNegatives(Transform):
             graph = self.store.get_text(text, video)
             for i, node in enumerate(graph.nodes):
                 if node.span is not None and graph.text is not None:
-                    bank[_shelf(graph, i)].setdefault(node.label, graph.text[slice(*node.span)])
+                    surface = graph.text[slice(*node.span)].lower()
+                    bank[_shelf(graph, i)].setdefault(node.label, surface)
         return bank
 
 
 def _shelf(graph: SceneGraph, i: int) -> tuple:
-    """What may stand in a node's place: same kind, arity and word ending."""
+    """What may stand in a node's place: same kind; for predicates same arity and word ending."""
     node = graph.nodes[i]
-    surface = graph.text[slice(*node.span)]
-    ending = surface.split()[0][-3:] if node.kind == 'predicate' and surface.split() else ''
-    ending = ending if ending == 'ing' else ending[-1:]
-    arity = bool(graph.targets(i, 'object')) if node.kind == 'predicate' else None
-    return node.kind, arity, ending
+    if node.kind != 'predicate':
+        return node.kind, None, ''
+    words = graph.text[slice(*node.span)].split()
+    ending = words[0][-3:] if words else ''
+    return node.kind, bool(graph.targets(i, 'object')), ending if ending == 'ing' else ending[-1:]
 
 
 def apply_edits(text: str, edits: list[Edit]) -> str | None:
@@ -205,15 +206,17 @@ def swap_order(graph: SceneGraph, bank: dict, rng: random.Random) -> list[str]:
 
 def _replace(kind: str) -> Callable[[SceneGraph, dict, random.Random], list[str]]:
     def replace(graph: SceneGraph, bank: dict, rng: random.Random) -> list[str]:
+        used = {n.label for n in graph.nodes}
         out = []
         for i in graph.of_kind(kind):
             node = graph.nodes[i]
-            if node.span is None:
-                continue
-            used = {n.label for n in graph.nodes}
-            others = [s for label, s in bank[_shelf(graph, i)].items() if label not in used]
-            if others:
-                out.append(apply_edits(graph.text, [(node.span, rng.choice(others))]))
+            others = {} if node.span is None else {
+                label: s for label, s in bank[_shelf(graph, i)].items() if label not in used}
+            # "move right" for "move left": a label that shares a word is the harder one
+            near = [label for label in others if set(label.split()) & set(node.label.split())]
+            pool = near if near and rng.random() < 0.5 else list(others)
+            if pool:
+                out.append(apply_edits(graph.text, [(node.span, others[rng.choice(pool)])]))
         return [t for t in out if t]
     replace.__doc__ = f'Another {kind} of the same form in its place.'
     return replace

@@ -37,7 +37,7 @@ GOLD = [
     ('the sky is blue', set(), {'sky': {'blue'}}, {}),
     ('the triangle is larger than the circle', {('triangle', 'larger than', 'circle')}, {}, {}),
     ('leg of the man', {('man', 'have', 'leg')}, {}, {}),
-    ('a man in a red jacket', {('man', 'wear', 'jacket')}, {'jacket': {'red'}}, {}),
+    ('a woman in black shirt', {('woman', 'wear', 'shirt')}, {'shirt': {'black'}}, {}),
     ('a tennis player', set(), {'tennis player': set()}, {}),
     ('a wooden bench', set(), {'bench': {'wooden'}}, {}),
 ]

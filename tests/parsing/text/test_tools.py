@@ -74,15 +74,15 @@ def test_training_from_a_treebank(repo_root, tmp_path):
     from finsta.parsing.text import RuleTextParser
     from finsta.parsing.text.conllu import write_conllu
     rng = random.Random(0)
-    for split, count in (('train', 500), ('dev', 30)):
+    for split, count in (('train', 300), ('dev', 20)):
         write_conllu(tmp_path / f'en_ewt-ud-{split}.conllu',
                      [motion_sentence(rng) for _ in range(count)])
-    command = ('tools/scene_graphs/train_text_parser.py', '--treebank', tmp_path, '--epochs', 4,
+    command = ('tools/scene_graphs/train_text_parser.py', '--treebank', tmp_path, '--epochs', 3,
                '--width', 32, '--depth', 2, '--rows', 300, 100, 100, 100, '--lr', 0.01,
                '--batch-words', 200)
     _run(repo_root, *command, '--out', tmp_path / 'one')
     meta = json.loads((tmp_path / 'one' / 'meta.json').read_text())
-    assert meta['performance']['dev']['las'] > 70
+    assert meta['performance']['dev']['las'] > 50
     _run(repo_root, *command, '--out', tmp_path / 'two')
     again = json.loads((tmp_path / 'two' / 'meta.json').read_text())
     assert again['performance'] == meta['performance']

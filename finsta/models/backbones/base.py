@@ -53,6 +53,8 @@ class BackboneFeatures:
             that ``fuse`` needs.
         grid: what the cells cover. video_pooled: (B, E).
         frame_pooled: (B, T', E) one vector per temporal cell, where the model has one.
+        video_queries: (B, Q, E) unit vectors where the model scores a video by the best of several
+            (``similarity`` is then their maximum); ``video_pooled`` is their direction.
         fused: (B, S, C_cross) last fused layer. fused_mask: (B, S).
         fused_text, fused_video: (start, end) of the text and video parts along S, or None.
         fused_pooled: (B, C_cross).
@@ -69,6 +71,7 @@ class BackboneFeatures:
     grid: Grid | None = None
     video_pooled: Tensor | None = None
     frame_pooled: Tensor | None = None
+    video_queries: Tensor | None = None
     fused: Tensor | None = None
     fused_mask: Tensor | None = None
     fused_text: tuple[int, int] | None = None

@@ -25,7 +25,8 @@ VERSION = 1
 # settings of a config that say nothing about what the weights mean
 _FREE_KEYS = {'pretrained', 'tokenizer', 'init_cfg', 'allow_missing', 'allow_unexpected',
               'num_frames', 'max_text_length', 'local_loss', 'gather_with_grad', 'prompt',
-              'host_losses', 'lora', 'dropout', 'hidden_layer'}
+              'host_losses', 'lora', 'dropout', 'hidden_layer', 'sim_threshold', 'attention',
+              'freeze_vision', 'gradient_checkpointing', 'choice_score'}
 
 
 class CheckpointError(RuntimeError):

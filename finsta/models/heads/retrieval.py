@@ -32,12 +32,13 @@ class RetrievalHead(TaskHead):
         captions = [list(s.captions or (s.text,)) for s in samples]
         text = backbone.encode_text([c for row in captions for c in row]).text_pooled
         rows = text.float().cpu().split([len(row) for row in captions])
+        videos = video.video_pooled if video.video_queries is None else video.video_queries
         out = []
         for i, sample in enumerate(samples):
             ids = sample.caption_ids or tuple(f'{sample.sample_id}#{k}'
                                               for k in range(len(captions[i])))
             out.append({'sample_id': sample.sample_id, 'video_id': sample.video_id,
-                        'video_emb': video.video_pooled[i].float().cpu(),
+                        'video_emb': videos[i].float().cpu(),
                         'text_embs': rows[i], 'caption_ids': list(ids)})
         return out
 

@@ -48,7 +48,8 @@ class SpatioTemporalGraphTransformer(nn.Module):
 
     Args:
         dim: d, a multiple of 4 and of ``num_heads``.
-        num_layers, num_heads: the paper's setting is one layer, 16 heads.
+        num_layers, num_heads: the paper's setting is one layer, 16 heads. No layer leaves the
+            positions and the pooling: the baseline without a graph.
         num_frames: rows of the learnt time table; other numbers of frames stretch it.
         sim_threshold: theta; 0.1 in pre-training, 0.5 in fine-tuning.
         attention: 'banded' (exact, the default), 'sparse' (exact, for graphs with few edges),
@@ -70,8 +71,8 @@ class SpatioTemporalGraphTransformer(nn.Module):
         super().__init__()
         if position not in ('sincos', 'table'):
             raise ValueError(f"position must be 'sincos' or 'table', got {position!r}")
-        if num_layers < 1:
-            raise ValueError(f'num_layers must be at least 1, got {num_layers}')
+        if num_layers < 0:
+            raise ValueError(f'num_layers must not be negative, got {num_layers}')
         self.dim, self.gradient_checkpointing = dim, gradient_checkpointing
         self.time_embed = nn.Parameter(torch.zeros(num_frames, dim))
         nn.init.trunc_normal_(self.time_embed, std=0.02)

@@ -22,14 +22,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from finsta.models.backbones.blocks import unit
+from finsta.models.backbones.queries import query_similarity
 from finsta.registry import LOSSES
 from finsta.utils.distributed import gather_with_grad, rank, world_size
-
-
-def query_similarity(videos: Tensor, texts: Tensor) -> Tensor:
-    """(B, Q, E), (M, E) unit vectors -> (B, M) the best query's cosine, fp32."""
-    with torch.autocast(videos.device.type, enabled=False):
-        return torch.einsum('bqe,me->bmq', videos.float(), texts.float()).amax(-1)
 
 
 def gather(x: Tensor, with_grad: bool) -> tuple[Tensor, list[int]]:

@@ -27,6 +27,15 @@ _LLAVA = dict(
               num_key_value_heads=2, max_position_embeddings=256),
     vision=dict(hidden_size=24, intermediate_size=48, num_hidden_layers=1, num_attention_heads=2,
                 image_size=SIZE, patch_size=PATCH))
+_STGT = dict(
+    type='STGT', tokenizer='tiny', embed_dim=16, num_queries=4, num_frames=FRAMES,
+    max_text_length=24, sim_threshold=0.5, freeze_vision=False,
+    adapter=dict(num_heads=2, dropout=0.0),
+    text=dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+              max_position_embeddings=32, hidden_dropout_prob=0.0,
+              attention_probs_dropout_prob=0.0),
+    vision=dict(hidden_size=24, intermediate_size=48, num_hidden_layers=1, num_attention_heads=2,
+                image_size=SIZE, patch_size=PATCH))
 
 HOSTS = {
     'CLIP4Clip': dict(_CLIP, temporal='seqTransf', temporal_layers=1, temporal_heads=2),
@@ -35,6 +44,9 @@ HOSTS = {
                            stem='conv', vision_pool='mean'),
     'ALPRO': _ALPRO,
     'ALPRO-conv': dict(_ALPRO, stem='conv', fuse_time='all'),
+    'STGT': _STGT,
+    'STGT-stage2': dict(_STGT, host_losses='stage2', stem='conv', choice_score='itm'),
+    'STGT-frozen': dict(_STGT, freeze_vision=True, adapter=dict(num_layers=0)),
     'VideoLLaVA': _LLAVA,
     'VideoLLaVA-conv': dict(_LLAVA, stem='conv', embed_dim=16, host_losses=('lm', 'itc')),
     'VideoLLaVA-lora': dict(_LLAVA, lora=dict(r=2), freeze_vision=True, hidden_layer=0),

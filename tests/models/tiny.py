@@ -29,7 +29,7 @@ def batch(size: int = 3, frames: int = 4, empty: bool = False, seed: int = 0) ->
               for i in range(size)]
     texts = [g.tsg.text for g in graphs]
     samples = [VideoTextSample(f'v{i}', f'v{i}.mp4', t, captions=(t, 'a red star rotates'),
-                               sample_id=str(i), answer='red', answer_id=i % 2)
+                               sample_id=str(i), answer=('red', 'blue')[i % 2], answer_id=i % 2)
                for i, t in enumerate(texts)]
     inputs = dict(
         frames=torch.randint(0, 256, (size, frames, 3, 32, 32), dtype=torch.uint8,

@@ -65,7 +65,8 @@ class OpenEndedQAHead(TaskHead):
              video: BackboneFeatures, samples: list[VideoTextSample]) -> dict[str, Tensor]:
         """Cross entropy; rows whose answer is outside the vocabulary are left out."""
         logits = self.logits(backbone, text, video).float()
-        target = torch.tensor([s.answer_id for s in samples], device=logits.device)
+        target = torch.tensor([_answer_id(s, self.vocabulary) for s in samples],
+                              device=logits.device)
         known = target >= 0
         if not bool(known.any()):
             return {'loss_qa': logits.sum() * 0}
@@ -155,7 +156,13 @@ class ZeroShotQAHead(TaskHead):
                                                                         strict=True)]
 
 
+def _answer_id(sample: VideoTextSample, vocabulary: AnswerVocabulary) -> int:
+    """Class of the sample's answer, -1 outside the vocabulary. The head's own vocabulary decides:
+    the data set's ``answer_id`` may count another file, or more answers."""
+    return sample.answer_id if sample.answer is None else vocabulary.index(sample.answer)
+
+
 def _prediction(sample: VideoTextSample, index: int, vocabulary: AnswerVocabulary) -> dict:
-    return {'sample_id': sample.sample_id, 'answer_id': sample.answer_id,
+    return {'sample_id': sample.sample_id, 'answer_id': _answer_id(sample, vocabulary),
             'answer': sample.answer, 'pred_id': index, 'pred': vocabulary.words[index],
             'meta': dict(sample.meta)}

@@ -41,9 +41,25 @@ def test_qa_head_leaves_unknown_answers_out(answers):
                                             num_heads=2)).train()
     data = batch(2)
     for sample in data['data_samples']:
-        sample.answer_id = -1
+        sample.answer, sample.answer_id = 'violet', 1  # known to the data set, not to the head
     loss = model(**data, mode='loss')['loss_qa']
     assert loss.item() == 0 and loss.requires_grad
+    assert {row['answer_id'] for row in model.eval()(**data, mode='predict')} == {-1}
+
+
+def test_qa_head_counts_classes_by_its_own_vocabulary(answers):
+    """A data set that counts more answers, in another order, gives the same loss."""
+    torch.manual_seed(0)
+    model = FinstaModel(BACKBONE, head=dict(type='OpenEndedQAHead', answers=answers, width=32,
+                                            num_heads=2, num_classes=3, dropout=0.0)).train()
+    data = batch(4)
+    expected = model(**data, mode='loss')['loss_qa']
+    for sample in data['data_samples']:
+        sample.answer_id += 700
+    torch.testing.assert_close(model(**data, mode='loss')['loss_qa'], expected)
+    for sample in data['data_samples']:
+        sample.answer, sample.answer_id = None, 2  # a row without a string keeps its number
+    assert model(**data, mode='loss')['loss_qa'] != expected
 
 
 def test_qa_head_never_predicts_an_unused_class(answers):

@@ -1,2 +1,2 @@
-_base_ = ['../_base_/tasks/posttrain_msvd.py', '../_base_/backbones/video_llava.py']
+_base_ = ['../_base_/tasks/posttrain_msvd.py', '../_base_/backbones/video_llava_7b.py']
 model = dict(type='FinstaModel', teacher={{_base_.teacher}}, transfer={{_base_.transfer}})

@@ -1,2 +1,2 @@
-_base_ = ['../_base_/tasks/retrieval_msvd.py', '../_base_/backbones/video_llava.py']
+_base_ = ['../_base_/tasks/retrieval_msvd.py', '../_base_/backbones/video_llava_7b.py']
 model = dict(type='FinstaModel', head={{_base_.head}})

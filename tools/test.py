@@ -15,6 +15,7 @@ from finsta.engine.checkpoint import load_weights
 from finsta.engine.launch import (
     UsageError,
     add_common_arguments,
+    data_named_too,
     errors_in_sentences,
     load_config,
     prepare_distributed,
@@ -58,7 +59,8 @@ def apply_flags(config: Config, args: argparse.Namespace) -> Config:
 def run(config: Config, args: argparse.Namespace) -> dict[str, float]:
     """Build, load, test; returns the metrics as plain numbers."""
     from finsta.engine.runner import FinstaRunner
-    runner = FinstaRunner.from_cfg(config)
+    with data_named_too(config, 'test_dataloader'):
+        runner = FinstaRunner.from_cfg(config)
     runner._init_model_weights()
     if args.checkpoint is not None:
         zero_shot = args.zero_shot and config.get('zero_shot_head') is not None

@@ -12,6 +12,7 @@ from finsta.engine.checkpoint import latest_checkpoint
 from finsta.engine.launch import (
     UsageError,
     add_common_arguments,
+    data_named_too,
     errors_in_sentences,
     load_config,
     prepare_distributed,
@@ -76,7 +77,9 @@ def main() -> None:
         from finsta.engine.runner import FinstaRunner
         config = apply_flags(load_config(args), args)
         prepare_distributed(config)
-        FinstaRunner.from_cfg(config).train()
+        with data_named_too(config, 'train_dataloader'):
+            runner = FinstaRunner.from_cfg(config)
+        runner.train()
 
 
 if __name__ == '__main__':

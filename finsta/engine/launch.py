@@ -1,6 +1,7 @@
 """What tools/train.py and tools/test.py share: finding configs, flags, errors in sentences."""
 
 import argparse
+import copy
 import difflib
 import os
 import sys
@@ -13,6 +14,7 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.logging import print_log
 
+from finsta.registry import DATASETS
 from finsta.structures import GraphError
 from finsta.utils.compat import cpu_ddp_cfg, init_cpu_process_group
 
@@ -79,6 +81,36 @@ def prepare_distributed(config: Config) -> None:
         init_cpu_process_group()
     if config.get('model_wrapper_cfg') is None:
         config.model_wrapper_cfg = cpu_ddp_cfg(config.get('find_unused_parameters', False))
+
+
+@contextmanager
+def data_named_too(config: Config, loader: str) -> Iterator[None]:
+    """Around the building of a runner: when a file that the model needs is absent, say in the
+    same breath whether the data are. The model is built first, but data are what a newcomer
+    lacks first.
+
+    Args:
+        config: the run's. loader: the loader that it would begin with, e.g. 'train_dataloader'.
+
+    Raises:
+        FileNotFoundError: what the data set says, then what the model says.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        from mmengine.registry import DefaultScope
+        dataset = (config.get(loader) or {}).get('dataset')
+        if not isinstance(dataset, dict):
+            raise
+        try:
+            with DefaultScope.overwrite_default_scope(config.get('default_scope', 'finsta')):
+                DATASETS.build(copy.deepcopy(dataset))
+        except FileNotFoundError as absent:
+            # the head reads the answers of the same data set: once is enough
+            if str(error) in str(absent) or 'annotation file' in str(error):
+                raise absent from error
+            raise FileNotFoundError(f'{absent}.\nThe model lacks a file too: {error}') from error
+        raise
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Where a backbone's weights come from, and running a frame encoder on real frames only."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,28 @@ def own_pretrained(source: str | os.PathLike | None, name: str, converter: str) 
     if path.is_file() or (path.is_dir() and is_saved_backbone(path)):
         return str(source)
     raise FileNotFoundError(f'pretrained={str(source)!r}: no saved {name} there. Convert the '
-                            f'released checkpoint with {converter}, or set pretrained=None')
+                            f'released checkpoint with {converter} and name the result by '
+                            '--cfg-options model.backbone.pretrained=FOLDER, or set '
+                            'pretrained=None')
+
+
+@contextmanager
+def hub_errors(source: str) -> Iterator[None]:
+    """What transformers says of a name it cannot get, as one sentence with the way out.
+
+    Raises:
+        FileNotFoundError: naming ``source``, the option that names a folder, and the cause.
+    """
+    try:
+        yield
+    except OSError as error:
+        cause = ' '.join(str(error).split('\n', maxsplit=1)[0].split())
+        folder = f'checkpoints/{source.rstrip("/").rsplit("/", 1)[-1]}'
+        raise FileNotFoundError(
+            f'no usable weights or tokeniser at {source!r}: it is no complete folder here, not in '
+            'the local cache of the hub, and could not be fetched. Where there is a network: hf '
+            f'download {source} --local-dir {folder}; then --cfg-options '
+            f'model.backbone.pretrained={folder} (transformers: {cause})') from error
 
 
 def load_hf(model_class: Any, source: str, allow_missing: Sequence[str] = (),
@@ -55,12 +77,13 @@ def load_hf(model_class: Any, source: str, allow_missing: Sequence[str] = (),
 
     Raises:
         CheckpointError: missing, unexpected or mismatched keys that are not allowed.
-        OSError: transformers cannot find the name or folder.
+        FileNotFoundError: transformers cannot find the name or folder.
     """
     # mismatched shapes are let through here so that they are reported with all the rest below
-    model, info = model_class.from_pretrained(source, output_loading_info=True,
-                                              ignore_mismatched_sizes=True,
-                                              **{'dtype': torch.float32, **kwargs})
+    with hub_errors(source):
+        model, info = model_class.from_pretrained(source, output_loading_info=True,
+                                                  ignore_mismatched_sizes=True,
+                                                  **{'dtype': torch.float32, **kwargs})
     mismatched = [(key, tuple(old), tuple(new)) for key, old, new in info['mismatched_keys']]
     report = KeyReport(sorted(info['missing_keys']), sorted(info['unexpected_keys']), mismatched)
     bad = report.without(allow_missing, allow_unexpected)

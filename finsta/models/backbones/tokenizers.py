@@ -22,6 +22,8 @@ from torch.nn import functional as F
 
 from finsta.utils.optional import require
 
+from .loading import hub_errors
+
 # ids 0..6; [CLS] is also bos, [SEP] also eos. CLIP in transformers pools at the first eos token
 # unless its id is 2, hence [SEP] must not be 2.
 SPECIAL_TOKENS = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', '<video>', '<image>')
@@ -90,7 +92,7 @@ def load_tokenizer(source: str | os.PathLike) -> Any:
     """A fast tokeniser from a folder, a hub name, or ``'tiny'`` (shipped, offline).
 
     Raises:
-        OSError: a name that is neither a folder nor reachable.
+        FileNotFoundError: a name that is neither a folder nor reachable.
         TypeError: a tokeniser that has no character offsets.
     """
     transformers = require('transformers', 'loading a tokeniser')
@@ -99,7 +101,8 @@ def load_tokenizer(source: str | os.PathLike) -> Any:
             Path(path) / 'tokenizer.json').is_file():
         raise FileNotFoundError(f'{path} holds no tokenizer.json; write one with save_tokenizer '
                                 'or point to a folder of transformers')
-    tokenizer = transformers.AutoTokenizer.from_pretrained(str(path))
+    with hub_errors(str(path)):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(str(path))
     if not tokenizer.is_fast:
         raise TypeError(f'{source!r} is a slow tokeniser without character offsets; '
                         'a tokenizer.json is needed')

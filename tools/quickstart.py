@@ -19,6 +19,7 @@ from pathlib import Path
 from finsta.apis.study import Arm, StepError, Study, Task, run_step
 
 REPO = Path(__file__).resolve().parents[1]
+DATA = Path('data/synthvl/msvd')  # the data root of configs/synthvl
 ARMS = {'plain': Arm(), 'control': Arm('configs/synthvl/posttrain_msvd_control.py'),
         'finsta': Arm('configs/synthvl/posttrain_msvd.py')}
 TASKS = {'videoqa': Task('configs/synthvl/videoqa_msvd.py'),
@@ -36,8 +37,8 @@ COLUMNS = [('videoqa', 'qa/acc', 'video QA, accuracy %'),
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
     parser.add_argument('--out', default='work_dirs/quickstart', help='work directory')
-    parser.add_argument('--data', default='data/synthvl/msvd', help='where SynthVL is written')
-    parser.add_argument('--size', default='small', help='SynthVL size: tiny or small')
+    parser.add_argument('--size', default='small', choices=['tiny', 'small'],
+                        help='of SynthVL, which is written to data/synthvl/msvd')
     parser.add_argument('--jobs', type=int, default=min(2, os.cpu_count() or 1),
                         help='steps at the same time')
     parser.add_argument('--scale', type=float, default=1.0,
@@ -101,7 +102,7 @@ def print_table(results: dict) -> list[list[str]]:
 def main() -> None:
     args = parse_args()
     os.chdir(REPO)
-    started, root, data = time.monotonic(), Path(args.out), Path(args.data)
+    started, root, data = time.monotonic(), Path(args.out), DATA
     from tqdm import tqdm
     try:
         steps = data_steps(data, args.size)

@@ -4,9 +4,12 @@ from finsta.datasets import transforms
 from finsta.datasets.base import VideoTextDataset
 from finsta.datasets.collate import video_text_collate
 from finsta.datasets.minimal_pairs import MinimalPairs
+from finsta.datasets.msrvtt import MSRVTT
+from finsta.datasets.msrvtt_qa import MSRVTTQA
 from finsta.datasets.msvd import MSVD
 from finsta.datasets.msvd_qa import MSVDQA
 from finsta.datasets.samplers import ResumableSampler
+from finsta.datasets.webvid import WebVid
 
-__all__ = ['MSVD', 'MSVDQA', 'MinimalPairs', 'ResumableSampler', 'VideoTextDataset', 'transforms',
-           'video_text_collate']
+__all__ = ['MSRVTT', 'MSRVTTQA', 'MSVD', 'MSVDQA', 'MinimalPairs', 'ResumableSampler',
+           'VideoTextDataset', 'WebVid', 'transforms', 'video_text_collate']

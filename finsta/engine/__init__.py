@@ -8,6 +8,7 @@ from finsta.engine.hooks import (
 )
 from finsta.engine.loops import ResumableTrainLoop
 from finsta.engine.optim import Bf16OptimWrapper
+from finsta.engine.rerank import RerankTestLoop
 
-__all__ = ['BackboneExportHook', 'Bf16OptimWrapper', 'PredictionStripHook', 'ResumableTrainLoop',
-           'StageHook', 'StructureLogHook']
+__all__ = ['BackboneExportHook', 'Bf16OptimWrapper', 'PredictionStripHook', 'RerankTestLoop',
+           'ResumableTrainLoop', 'StageHook', 'StructureLogHook']

@@ -70,6 +70,8 @@ class STGT(VideoLanguageBackbone):
     """
 
     streams = ('text', 'video', 'cross')
+    # what match_logits reads of a video
+    match_fields = ('video_extra', 'video_mask')
 
     def __init__(self, pretrained: str | None = None, vision: dict | None = None,
                  text: dict | None = None, adapter: dict | None = None,

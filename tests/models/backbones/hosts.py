@@ -29,7 +29,7 @@ _LLAVA = dict(
                 image_size=SIZE, patch_size=PATCH))
 _STGT = dict(
     type='STGT', tokenizer='tiny', embed_dim=16, num_queries=4, num_frames=FRAMES,
-    max_text_length=24, sim_threshold=0.5, freeze_vision=False,
+    max_text_length=24, sim_threshold=0.9, freeze_vision=False,
     adapter=dict(num_heads=2, dropout=0.0),
     text=dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
               max_position_embeddings=32, hidden_dropout_prob=0.0,
@@ -45,8 +45,8 @@ HOSTS = {
     'ALPRO': _ALPRO,
     'ALPRO-conv': dict(_ALPRO, stem='conv', fuse_time='all'),
     'STGT': _STGT,
-    'STGT-stage2': dict(_STGT, host_losses='stage2', stem='conv', choice_score='itm'),
-    'STGT-frozen': dict(_STGT, freeze_vision=True, adapter=dict(num_layers=0)),
+    'STGT-stage2': dict(_STGT, host_losses='stage2', choice_score='itm'),
+    'STGT-frozen': dict(_STGT, freeze_vision=True, stem='conv', adapter=dict(num_layers=0)),
     'VideoLLaVA': _LLAVA,
     'VideoLLaVA-conv': dict(_LLAVA, stem='conv', embed_dim=16, host_losses=('lm', 'itc')),
     'VideoLLaVA-lora': dict(_LLAVA, lora=dict(r=2), freeze_vision=True, hidden_layer=0),

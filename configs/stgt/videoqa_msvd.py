@@ -1,0 +1,22 @@
+# MSVD-QA with STGT: a classifier on the queries that have read the question. Zero-shot
+# (tools/test.py --zero-shot) scores every answer by the best query's cosine.
+_base_ = ['../_base_/tasks/videoqa_msvd.py', '../_base_/backbones/stgt.py']
+
+train_pipeline = [
+    dict(type='LoadVideoFrames', num_frames=8, sampling='random'),
+    dict(type='ResizeFrames', size=256),
+    dict(type='RandomCropFrames', size=224, scale=(0.5, 1.0)),
+    dict(type='PadFrames', num_frames=8)]
+test_pipeline = [
+    dict(type='LoadVideoFrames', num_frames=8, sampling='uniform'),
+    dict(type='ResizeFrames', size=224),
+    dict(type='CenterCropFrames', size=224),
+    dict(type='PadFrames', num_frames=8)]
+train_dataloader = dict(batch_size=20, dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+
+model = dict(type='FinstaModel', head={{_base_.head}}, backbone=dict(sim_threshold=0.5))
+optim_wrapper = dict(optimizer=dict(lr=2.5e-5, weight_decay=0.05))
+# matching, generation and the temperature have no part in answering
+find_unused_parameters = True

@@ -1,0 +1,26 @@
+# MSVD retrieval with STGT on the embedded twin, cosine and re-ranked.
+#   python tools/train.py configs/synthvl/retrieval_msvd_stgt.py --cfg-options \
+#       load_from=work_dirs/pretrain_stgt_stage1/backbone
+_base_ = ['../stgt/retrieval_msvd.py', '../_base_/backbones/stgt_tiny.py']
+data_root = 'data/synthvl/msvd'
+max_iters = 500
+
+pipeline = [
+    dict(type='LoadVideoFrames', num_frames=8, sampling='uniform',
+         cache=dict(root='{data_root}/.frames', short_side=48)),
+    dict(type='ChooseCaption'),
+    dict(type='PadFrames', num_frames=8)]
+train_dataloader = dict(batch_size=48, num_workers=1,
+                        dataset=dict(data_root=data_root, pipeline=pipeline))
+val_dataloader = dict(batch_size=64, num_workers=0, persistent_workers=False,
+                      dataset=dict(data_root=data_root, pipeline=pipeline))
+test_dataloader = dict(batch_size=64, num_workers=0,
+                       dataset=dict(data_root=data_root, pipeline=pipeline))
+
+model = dict(backbone={{_base_.stgt_tiny}})
+
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+optim_wrapper = dict(optimizer=dict(lr=3e-4))
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=30),
+    dict(type='CosineAnnealingLR', by_epoch=False, begin=30, end=max_iters, eta_min_ratio=0.05)]

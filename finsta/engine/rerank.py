@@ -1,0 +1,169 @@
+"""Retrieval in two steps: all pairs by cosine, then the best k of each query by a matching head.
+
+    refined[q, c] = coarse[q, c] + P(match | q, c)   for the k best candidates c of q
+    refined[q, c] = coarse[q, c] - 3                 for the others: below all of these
+
+In both directions (stgt.md, evaluation; the original gives -100 to the others, which ties them).
+Shapes: N texts, V videos.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+
+import torch
+from mmengine.dist import get_world_size
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+from mmengine.runner import TestLoop
+from torch import Tensor
+
+from finsta.evaluation.functional import rank_statistics
+from finsta.registry import LOOPS
+
+# cosines lie in -1..1, so refined scores in -1..2 and the rest in -4..-2
+_BELOW = 3.0
+
+
+def ranks_of_scores(scores: Tensor, truth: Tensor) -> Tensor:
+    """(Q,) rank of each query's best true candidate: 1 + wrong candidates with a higher score.
+
+    Args:
+        scores: (Q, C). truth: (Q, C) bool.
+    """
+    best = scores.masked_fill(~truth, -torch.inf).amax(1, keepdim=True)
+    return 1 + ((scores > best) & ~truth).sum(1)
+
+
+def refine(coarse: Tensor, k: int, probability: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Scores (Q, C) with the best ``k`` candidates of each query refined.
+
+    Args:
+        probability: (queries (n,), candidates (n,)) -> probability of a match (n,), in pairs that
+            share a query and follow each other.
+    """
+    k = min(k, coarse.shape[1])
+    best = coarse.topk(k, 1).indices
+    queries = torch.arange(len(coarse)).repeat_interleave(k)
+    refined = coarse - _BELOW
+    candidates = best.flatten()
+    refined[queries, candidates] = coarse[queries, candidates] + probability(queries, candidates)
+    return refined
+
+
+@LOOPS.register_module()
+class RerankTestLoop(TestLoop):
+    """Tests a retrieval model whose backbone has ``match_logits(text, video)``.
+
+    The evaluator reports the coarse step; ``rerank/t2v_R1`` and so on come beside its numbers.
+    Video features wait in memory on the CPU: those named in ``backbone.match_fields``, else all.
+
+    Args:
+        runner, dataloader, evaluator, fp16: as in mmengine's TestLoop.
+        k: candidates of each query that are matched.
+        batch_size: pairs matched at a time.
+
+    Raises:
+        TypeError: the backbone cannot match pairs, or the head does not predict embeddings.
+        RuntimeError: more than one process.
+    """
+
+    def __init__(self, runner, dataloader, evaluator, k: int = 32, batch_size: int = 64,
+                 fp16: bool = False) -> None:
+        super().__init__(runner, dataloader, evaluator, fp16)
+        if k < 1 or batch_size < 1:
+            raise ValueError(f'k and batch_size must be positive, got {k} and {batch_size}')
+        if get_world_size() > 1:
+            raise RuntimeError('RerankTestLoop scores all pairs in one process; start it with '
+                               '--launcher none')
+        self.k, self.batch_size = k, batch_size
+
+    @torch.no_grad()
+    def run(self) -> dict[str, float]:
+        """Metrics of both steps."""
+        model = self.runner.model
+        self._model = model.module if is_model_wrapper(model) else model
+        if not hasattr(self._model.backbone, 'match_logits'):
+            raise TypeError(f'{type(self._model.backbone).__name__} has no match_logits(text, '
+                            'video), so there is nothing to re-rank with; use TestLoop')
+        self.runner.call_hook('before_test')
+        self.runner.call_hook('before_test_epoch')
+        self._model.eval()
+        self._videos, self._texts = [], []
+        self._rows: dict[str, int] = {}
+        embeddings, texts, truth = [], [], []
+        for index, batch in enumerate(self.dataloader):
+            self.runner.call_hook('before_test_iter', batch_idx=index, data_batch=batch)
+            predictions = self._encode(batch)
+            self.evaluator.process(data_samples=predictions, data_batch=batch)
+            for row in predictions:
+                if self._rows[row['video_id']] == len(embeddings):
+                    emb = row['video_emb']
+                    embeddings.append(emb if emb.dim() == 2 else emb[None])
+                texts.append(row['text_embs'])
+                truth += [self._rows[row['video_id']]] * len(row['text_embs'])
+            self.runner.call_hook('after_test_iter', batch_idx=index, data_batch=batch,
+                                  outputs=predictions)
+        metrics = self.evaluator.evaluate(len(self.dataloader.dataset))
+        metrics |= self._rerank(torch.stack(embeddings), torch.cat(texts), torch.tensor(truth))
+        self.runner.call_hook('after_test_epoch', metrics=metrics)
+        self.runner.call_hook('after_test')
+        return metrics
+
+    def _encode(self, batch: dict) -> list[dict]:
+        """Predictions of the head; features and captions are kept."""
+        model = self._model
+        data = model.data_preprocessor(batch, False)
+        inputs, samples = data['inputs'], data['data_samples']
+        frames = model.backbone.preprocess_frames(inputs['frames'])
+        mask = inputs.get('frame_mask')
+        video = model.backbone.encode_video(frames, mask, inputs.get('crop'))
+        predictions = model.head.predict(model.backbone, video, frames, mask, samples)
+        if not predictions or 'text_embs' not in predictions[0]:
+            raise TypeError(f'{type(model.head).__name__} predicts no embeddings; re-ranking '
+                            'needs a RetrievalHead')
+        keep = getattr(model.backbone, 'match_fields', None)
+        for i, sample in enumerate(samples):
+            self._texts += list(sample.captions or (sample.text,))
+            if sample.video_id not in self._rows:
+                self._rows[sample.video_id] = len(self._videos)
+                row = video.select(torch.tensor([i], device=frames.device))
+                for field in fields(row):
+                    value = getattr(row, field.name)
+                    if isinstance(value, Tensor):
+                        wanted = keep is None or field.name in keep
+                        setattr(row, field.name, value.cpu() if wanted else None)
+                self._videos.append(row)
+        return predictions
+
+    def _rerank(self, videos: Tensor, texts: Tensor, truth: Tensor) -> dict[str, float]:
+        unit = torch.nn.functional.normalize
+        videos, texts = unit(videos.float(), dim=-1), unit(texts.float(), dim=-1)
+        coarse = torch.stack([(texts @ v.T).amax(-1) for v in videos], 1)
+        own = truth[:, None] == torch.arange(len(videos))
+        print_log(f're-ranking: the best {self.k} of {len(videos)} videos for {len(texts)} texts, '
+                  'and back', logger='current')
+        t2v = refine(coarse, self.k, lambda text, video: self._probability(text, video))
+        v2t = refine(coarse.T.clone(), self.k,
+                     lambda video, text: self._probability(text, video))
+        scores = {f'rerank/t2v_{name}': value
+                  for name, value in rank_statistics(ranks_of_scores(t2v, own)).items()}
+        return scores | {f'rerank/v2t_{name}': value for name, value in
+                         rank_statistics(ranks_of_scores(v2t, own.T)).items()}
+
+    def _probability(self, texts: Tensor, videos: Tensor) -> Tensor:
+        out = []
+        for rows in self._chunks(len(texts)):
+            text = self._model.backbone.encode_text([self._texts[i] for i in texts[rows]])
+            picked = [self._videos[i] for i in videos[rows]]
+            video = picked[0].merge(type(picked[0])(**{
+                field.name: torch.cat([getattr(v, field.name) for v in picked]).to(
+                    text.text.device)
+                for field in fields(picked[0])
+                if isinstance(getattr(picked[0], field.name), Tensor)}))
+            logits = self._model.backbone.match_logits(text, video)
+            out.append(logits.float().softmax(-1)[:, 1].cpu())
+        return torch.cat(out)
+
+    def _chunks(self, total: int) -> Iterator[slice]:
+        for start in range(0, total, self.batch_size):
+            yield slice(start, min(start + self.batch_size, total))

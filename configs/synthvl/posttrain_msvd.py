@@ -5,8 +5,8 @@
 _base_ = '../finsta/posttrain_msvd.py'
 data_root = 'data/synthvl/msvd'
 graphs = '{data_root}/graphs'
-max_iters = 500
-warmup_iters = 150
+max_iters = 350
+warmup_iters = 100
 
 pipeline = [
     dict(type='LoadVideoFrames', num_frames=8, sampling='uniform',
@@ -16,7 +16,7 @@ pipeline = [
          matcher=dict(type='LexicalMatcher')),
     dict(type='GraphHardNegatives', num=3, store=dict(type='GraphStore', root=graphs)),
     dict(type='PadFrames', num_frames=8)]
-train_dataloader = dict(batch_size=48, num_workers=1,
+train_dataloader = dict(batch_size=32, num_workers=1,
                         dataset=dict(data_root=data_root, pipeline=pipeline))
 
 dynamic = dict(stages=[dict(type='RGTrmEncoder', num_layers=1),

@@ -1,6 +1,6 @@
 # The control: as many steps of the host's own objective on the same pairs, no structure.
 _base_ = './posttrain_msvd.py'
-max_iters = 350  # 500 - 150 warm-up steps, in which the host is not run
+max_iters = 250  # 350 - 100 warm-up steps, in which the host is not run
 model = dict(teacher=None, transfer=None)
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 train_dataloader = dict(dataset=dict(pipeline=[

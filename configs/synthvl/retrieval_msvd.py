@@ -1,7 +1,7 @@
 # MSVD retrieval on the embedded twin.
 _base_ = '../finsta/retrieval_msvd.py'
 data_root = 'data/synthvl/msvd'
-max_iters = 150
+max_iters = 100
 
 pipeline = [
     dict(type='LoadVideoFrames', num_frames=8, sampling='uniform',

@@ -2,7 +2,7 @@
 # schedule.
 _base_ = '../finsta/videoqa_msvd.py'
 data_root = 'data/synthvl/msvd'
-max_iters = 500
+max_iters = 250
 answers = dict(ann_file='data/synthvl/msvd/train_qa.json')
 
 pipeline = [

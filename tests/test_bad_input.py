@@ -164,7 +164,8 @@ def test_missing_graphs_are_counted_and_the_loss_is_finite(tmp_path):
 
 def test_every_row_of_the_guide_names_a_test_that_exists(repo_root):
     page = (repo_root / 'docs/en/user_guides/bad_input.md').read_text(encoding='utf-8')
-    rows = [line for line in page.splitlines() if line.startswith('| ') and not line.startswith('| Input')]
+    rows = [line for line in page.splitlines()
+            if line.startswith('| ') and not line.startswith('| Input')]
     assert len(rows) >= 25
     for row in rows:
         named = re.findall(r'`(tests/[\w/]+\.py)::(\w+)`', row)

@@ -73,6 +73,8 @@ class SpatioTemporalGraphTransformer(nn.Module):
             raise ValueError(f"position must be 'sincos' or 'table', got {position!r}")
         if num_layers < 0:
             raise ValueError(f'num_layers must not be negative, got {num_layers}')
+        if dim % num_heads:
+            raise ValueError(f'{num_heads} heads do not divide dim={dim}')
         self.dim, self.gradient_checkpointing = dim, gradient_checkpointing
         self.time_embed = nn.Parameter(torch.zeros(num_frames, dim))
         nn.init.trunc_normal_(self.time_embed, std=0.02)

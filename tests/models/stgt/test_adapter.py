@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from finsta.models.stgt import SpatioTemporalGraphTransformer, build_graph
+from finsta.models.stgt import FrameBandGraph, SpatioTemporalGraphTransformer, build_graph
 from finsta.models.stgt.adapter import row_column_max
 from finsta.models.stgt.attention import banded_attention, dense_attention
 from finsta.models.stgt.positions import frame_times, sincos_2d
@@ -57,10 +57,10 @@ def test_every_token_keeps_its_own_edge():
 @pytest.mark.parametrize(('threshold', 't', 'n'), [(0.1, 1, 7), (0.5, 4, 40), (0.9, 3, 33)])
 def test_forms_are_the_dense_one(form, threshold, t, n):
     d, heads = 16, 2
-    graph = build_graph(clustered(2, t, n, d), threshold)
+    graph = build_graph(clustered(2, t, n, d, dtype=torch.float64), threshold)
     torch.manual_seed(1)
-    inputs = torch.randn(3, 2, heads, t, n, d // heads)
-    up = torch.randn(2, heads, t, n, d // heads)
+    inputs = torch.randn(3, 2, heads, t, n, d // heads, dtype=torch.float64)
+    up = torch.randn(2, heads, t, n, d // heads, dtype=torch.float64)
     found = []
     for attend in (dense_attention, form):
         leaf = inputs.clone().requires_grad_()
@@ -68,7 +68,9 @@ def test_forms_are_the_dense_one(form, threshold, t, n):
         out.backward(up)
         found.append((out, leaf.grad))
     for ours, reference in zip(found[1], found[0], strict=True):
-        torch.testing.assert_close(ours, reference, rtol=1e-5, atol=2e-6)
+        torch.testing.assert_close(ours, reference, rtol=1e-9, atol=1e-12)
+    single = form(*inputs.float(), FrameBandGraph(graph.same.float(), graph.after.float()))
+    torch.testing.assert_close(single, found[0][0].float(), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize('form', [banded_attention, sparse_attention])
@@ -92,7 +94,7 @@ def test_dropout_has_the_right_mean_and_gradient(form):
         return form(*inputs, graph, 0.3)
 
     assert torch.autograd.gradcheck(seeded, leaves)
-    plain = form(*leaves, graph)
+    plain = form(*leaves, graph).detach()
     assert not torch.allclose(seeded(*leaves), plain)
     mean = torch.stack([form(*leaves, graph, 0.3).detach() for _ in range(400)]).mean(0)
     assert float((mean - plain).abs().max()) < 0.25

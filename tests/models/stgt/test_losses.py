@@ -44,7 +44,9 @@ def csal_targets(text: torch.Tensor, video: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize('detach', [False, True])
 def test_csal_is_its_formula(detach):
-    text, video = unit(5, E).requires_grad_(), unit(5, Q, E, seed=1).requires_grad_()
+    # a direction in common, so that pairs have something to share
+    text, video = (F.normalize(x + 0.2, dim=-1).requires_grad_()
+                   for x in (unit(5, E), unit(5, Q, E, seed=1)))
     scale = torch.tensor(4.0)
     scores = torch.einsum('bqe,me->bmq', video, text).amax(-1)
     target = csal_targets(text, video)
@@ -60,7 +62,8 @@ def test_csal_is_its_formula(detach):
 
 
 def test_extra_texts_get_no_share_of_csal_targets():
-    text, video, scale = unit(6, E), unit(4, Q, E, seed=1), torch.tensor(4.0)
+    text, video = (F.normalize(x + 0.2, dim=-1) for x in (unit(6, E), unit(4, Q, E, seed=1)))
+    scale = torch.tensor(4.0)
     loss = LOSSES.build(dict(type='CSAL', label_smoothing=0.0))
     scores = torch.einsum('bqe,me->bmq', video, text).amax(-1)
     target = csal_targets(text[:4], video)
@@ -153,8 +156,8 @@ SPLIT = (3, 2)
 
 def all_losses(rows: slice, extra: slice, own: bool):
     """Losses and gradients of the pairs ``rows``; ``own``: similarities to all processes."""
-    text, video = unit(5, E), unit(5, Q, E, seed=1)
-    further = unit(3, E, seed=2)
+    text, video, further = (F.normalize(x + 0.2, dim=-1) for x in (
+        unit(5, E), unit(5, Q, E, seed=1), unit(3, E, seed=2)))
     weight = torch.eye(E, requires_grad=True)
     ids, mask, tokens, token_mask, _ = vtm_inputs(5, 3)
     project = torch.eye(C, requires_grad=True)

@@ -1,0 +1,108 @@
+"""Coarse-then-rerank: scores and ranks by hand, and the loop on a matcher that knows the truth."""
+
+import json
+
+import pytest
+import torch
+
+from finsta.engine.rerank import RerankTestLoop, ranks_of_scores, refine
+from finsta.models.backbones.base import BackboneFeatures
+from finsta.structures import VideoTextSample
+
+
+def test_refined_scores_stand_above_all_others():
+    torch.manual_seed(0)
+    coarse = torch.rand(5, 9) * 2 - 1
+    asked = []
+
+    def probability(queries, candidates):
+        asked.append((queries, candidates))
+        return (candidates % 3 == 0).float()
+
+    refined = refine(coarse, 4, probability)
+    for q in range(5):
+        best = coarse[q].topk(4).indices
+        rest = [c for c in range(9) if c not in best.tolist()]
+        assert refined[q, best].min() > refined[q, rest].max()
+        torch.testing.assert_close(refined[q, best],
+                                   coarse[q, best] + (best % 3 == 0).float())
+        assert refined[q, rest].argsort().equal(coarse[q, rest].argsort())
+    assert sum(len(q) for q, _ in asked) == 20
+    assert refine(coarse, 99, probability).shape == (5, 9)
+
+
+def test_ranks_count_wrong_candidates_above_the_best_true_one():
+    scores = torch.tensor([[0.1, 0.9, 0.5, 0.7], [0.3, 0.2, 0.1, 0.0]])
+    truth = torch.tensor([[True, False, True, False], [False, False, True, True]])
+    assert ranks_of_scores(scores, truth).tolist() == [3, 3]
+
+
+class Backbone(torch.nn.Module):
+    """Embeddings that say nothing, a matcher that reads numbers."""
+
+    match_fields = ('video_extra',)
+
+    def preprocess_frames(self, frames):
+        return frames.float()
+
+    def encode_video(self, frames, mask=None, crop=None):
+        number = frames.flatten(1)[:, :1]
+        return BackboneFeatures(video=torch.zeros(len(frames), 1, 1, 1), video_extra=number,
+                                video_pooled=torch.tensor([[1.0, 0.0]]).repeat(len(frames), 1))
+
+    def encode_text(self, texts):
+        number = torch.tensor([[float(t.split()[-1])] for t in texts])
+        return BackboneFeatures(text=number, text_pooled=torch.tensor([[0.6, 0.8]]).repeat(
+            len(texts), 1))
+
+    def match_logits(self, text, video):
+        assert video.video is None, 'only match_fields are kept'
+        same = (text.text[:, 0] == video.video_extra[:, 0]).float()
+        return torch.stack([1 - same, same], 1) * 9
+
+
+class Runner:
+    """What the loop asks of mmengine's Runner."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def call_hook(self, name, **kwargs):
+        pass
+
+
+def loop(backbone, k):
+    from mmengine.evaluator import Evaluator
+    from mmengine.model import BaseDataPreprocessor
+    from torch.utils.data import DataLoader
+
+    from finsta.evaluation.metrics import RetrievalMetric
+    from finsta.models.heads import RetrievalHead
+
+    model = torch.nn.Module()
+    model.backbone, model.head = backbone, RetrievalHead(None)
+    model.data_preprocessor = BaseDataPreprocessor()
+    rows = [dict(inputs=dict(frames=torch.full((2, 1, 3, 2, 2), float(i)) + torch.arange(2).view(
+        2, 1, 1, 1, 1)), data_samples=[VideoTextSample(
+            video_id=f'v{i + d}', video_path='', sample_id=f'v{i + d}',
+            captions=(f'a {i + d}', f'b {i + d}'), text=f'a {i + d}') for d in (0, 1)])
+        for i in (0, 2, 4)]
+    loader = DataLoader(rows, batch_size=None)
+    found = RerankTestLoop.__new__(RerankTestLoop)
+    found._runner, found.dataloader = Runner(model), loader
+    found.evaluator = Evaluator(RetrievalMetric())
+    found.k, found.batch_size = k, 5
+    return found
+
+
+def test_the_matcher_repairs_what_the_cosine_cannot_tell():
+    metrics = loop(Backbone(), 12).run()
+    for way in ('t2v', 'v2t'):
+        assert metrics[f'rerank/{way}_R1'] == 100 and metrics[f'rerank/{way}_MnR'] == 1
+    assert metrics['retrieval/tied'] == 100
+    json.dumps(metrics)
+
+
+def test_a_backbone_that_cannot_match_is_refused():
+    with pytest.raises(TypeError, match=r'Linear has no match_logits'):
+        loop(torch.nn.Linear(1, 1), 2).run()

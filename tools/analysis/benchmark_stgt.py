@@ -4,8 +4,8 @@
 
 Each measurement is a forward and backward pass of the whole module in a process of its own (peak
 resident memory above the state before the step). ``cpu_s`` is the processor time of all threads,
-which says more than the clock where other work runs beside. Forms are interleaved and the fastest of
-``--repeats`` counts, so that a busy machine touches all alike. The dense form holds all frames
+which says more than the clock where other work runs beside. Forms are interleaved and the fastest
+of ``--repeats`` counts, so that a busy machine touches all alike. The dense form holds all frames
 against all frames, as the released module does. The second table lowers the number of edges
 (clusters of tokens) until the sparse form wins.
 """

@@ -18,7 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_PROGRESS = re.compile(r'\[\s*(\d+)/\s*(\d+)\]')
+# "[ 20/300]" of the Runner's log, "20/300 [" of a tqdm bar
+_PROGRESS = re.compile(r'\[\s*(\d+/\s*\d+)\]|(\d+/\d+) \[')
 
 
 class StepError(RuntimeError):
@@ -82,7 +83,7 @@ def run_step(name: str, command: list[str], folder: Path, threads: int, bar=None
             out.write(line)
             found = _PROGRESS.search(line)
             if bar is not None and found:
-                bar.set_postfix_str(f'{name} {found[1]}/{found[2]}')
+                bar.set_postfix_str(f'{name} {(found[1] or found[2]).replace(" ", "")}')
     if child.returncode:
         tail = '\n'.join(log.read_text(errors='replace').splitlines()[-15:])
         raise StepError(f'step "{name}" failed with exit code {child.returncode}.\n'

@@ -54,3 +54,22 @@ def test_arms_start_from_their_own_backbone(study):
 def test_a_training_that_saved_nothing_is_named(study):
     with pytest.raises(StepError, match='last_checkpoint'):
         study._last_checkpoint(study.root)
+
+
+class _Bar:
+    def __init__(self):
+        self.seen, self.steps = [], 0
+
+    def set_postfix_str(self, text):
+        self.seen.append(text)
+
+    def update(self, steps):
+        self.steps += steps
+
+
+def test_progress_of_a_step_is_shown(tmp_path):
+    script = ("import sys; print('Iter(train) [ 20/300]  lr: 1'); "
+              "sys.stderr.write('videos:  5%| 7/150 [00:01<00:09]\\r'); sys.stderr.flush()")
+    bar = _Bar()
+    run_step('work', [sys.executable, '-c', script], tmp_path, 1, bar)
+    assert set(bar.seen) == {'work 20/300', 'work 7/150'} and bar.steps == 1

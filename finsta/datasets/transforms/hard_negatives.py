@@ -21,6 +21,8 @@ from finsta.structures import SceneGraph
 Edit = tuple[tuple[int, int], str]  # (character span, replacement)
 # words that say that two events happen at once: swapping the events changes nothing
 _SIMULTANEOUS = {'while', 'as', 'whilst', 'meanwhile', 'simultaneously'}
+# longer texts get no negatives: their edits lie beyond what a backbone reads, and would be costly
+MAX_CHARACTERS = 2000
 _ORDER_WORDS = {'before': 'after', 'after': 'before'}
 
 
@@ -54,7 +56,8 @@ class GraphHardNegatives(Transform):
         sample = results['sample']
         graph = sample.tsg
         negatives: list[str] = []
-        if graph is not None and graph.nodes and graph.text == sample.text:
+        usable = graph is not None and graph.nodes and graph.text == sample.text
+        if usable and len(sample.text) <= MAX_CHARACTERS:
             epoch = results.get('epoch', 0)
             rng = random.Random(zlib.crc32(f'{self.seed}|{epoch}|{sample.sample_id}|'
                                            f'{sample.text}'.encode()))

@@ -92,6 +92,14 @@ def test_samples_without_structure_get_none():
         assert transform.transform({'sample': sample})['negative_texts'] == []
 
 
+def test_very_long_texts_get_none():
+    text = 'the red circle moves before ' * 400
+    nodes = (Node('object', 'circle', (8, 14)), Node('predicate', 'move', (15, 20)))
+    graph = SceneGraph(nodes, (Edge(0, 1, 'subject'),), text=text)
+    sample = VideoTextSample('v', 'v.mp4', text, tsg=graph)
+    assert GraphHardNegatives().transform({'sample': sample})['negative_texts'] == []
+
+
 def test_edits():
     assert apply_edits('abcd', [((0, 1), 'x'), ((2, 4), 'yy')]) == 'xbyy'
     assert apply_edits('abcd', [((0, 3), 'x'), ((2, 4), 'yy')]) is None

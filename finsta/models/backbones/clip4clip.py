@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from finsta.registry import BACKBONES
+from finsta.registry import BACKBONES, VIDEO_ADAPTERS
 from finsta.utils.optional import require
 
 from .base import BackboneFeatures, Grid, VideoLanguageBackbone
@@ -50,6 +50,9 @@ class CLIP4Clip(VideoLanguageBackbone):
         max_frames: positions of seqTransf.
         stem: None = CLIP's strided convolution, 'conv' = :class:`ConvStem`.
         vision_pool: 'cls', or 'mean' of the patches (tiny sizes).
+        video_adapter: config of a VIDEO_ADAPTERS module over the towers' tokens, e.g.
+            dict(type='SpatioTemporalGraphTransformer'); its mixed patches become the grid, the
+            mean of a frame's pooled tokens is added to that frame's vector. Ours.
         num_frames: frames a video in training. max_text_length: tokens, specials included.
         local_loss, gather_with_grad: see losses.py.
         allow_missing, allow_unexpected: patterns of keys that may differ when loading.
@@ -66,7 +69,8 @@ class CLIP4Clip(VideoLanguageBackbone):
                  tokenizer: str | None = None, temporal: str = 'meanP',
                  temporal_layers: int = 4, temporal_heads: int | None = None,
                  max_frames: int = 128, stem: str | None = None, vision_pool: str = 'cls',
-                 num_frames: int = 12, max_text_length: int = 32, local_loss: bool = True,
+                 video_adapter: dict | None = None, num_frames: int = 12,
+                 max_text_length: int = 32, local_loss: bool = True,
                  gather_with_grad: bool = True, allow_missing: Sequence[str] = (),
                  allow_unexpected: Sequence[str] = (), init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -99,6 +103,8 @@ class CLIP4Clip(VideoLanguageBackbone):
         if temporal == 'seqTransf':
             heads = temporal_heads or max(self.embed_dim // 64, 1)
             self._add_temporal(temporal_layers, heads, max_frames, source is not None)
+        self.video_adapter = None if video_adapter is None else VIDEO_ADAPTERS.build(
+            {'dim': width, 'num_frames': num_frames, **video_adapter})
         self.temporal, self.vision_pool, self.max_frames = temporal, vision_pool, max_frames
         self.local_loss, self.gather_with_grad = local_loss, gather_with_grad
         self.num_frames = num_frames
@@ -114,6 +120,7 @@ class CLIP4Clip(VideoLanguageBackbone):
             projection_dim=self.embed_dim, tokenizer=str(tokenizer or source or 'tiny'),
             temporal=temporal, temporal_layers=temporal_layers, temporal_heads=temporal_heads,
             max_frames=max_frames, stem=stem, vision_pool=vision_pool, num_frames=num_frames,
+            video_adapter=None if video_adapter is None else dict(video_adapter),
             max_text_length=max_text_length, local_loss=local_loss,
             gather_with_grad=gather_with_grad)
         if pretrained is not None and source is None:
@@ -159,25 +166,28 @@ class CLIP4Clip(VideoLanguageBackbone):
         """``frame_pooled``: z (B, F, E); ``video_pooled``: unit vector of their mean."""
         f = frames.shape[1]
         mask = frame_mask_or_ones(frames, frame_mask)
-        patches, cls = encode_real_frames(self._encode_frames, frames, mask)
-        z = cls
+        tokens, pooled = encode_real_frames(self._encode_frames, frames, mask)
+        if self.video_adapter is not None:
+            mixed = self.video_adapter(tokens, self.cells, self.cells, mask)
+            tokens = mixed.tokens
+            pooled = pooled + mixed.pooled.unflatten(1, (f, -1)).mean(2)
+        z = self.clip.visual_projection(pooled)
         if self.temporal == 'seqTransf':
             if f > self.max_frames:
                 raise ValueError(f'{f} frames, but max_frames={self.max_frames}')
             z = z + self.transformerClip(z + self.frame_position_embeddings.weight[:f], ~mask)
         pooled = unit(masked_mean(unit(z), mask))
         grid = Grid(tuple((i,) for i in range(f)), self.cells, self.cells, crop)
-        return BackboneFeatures(video=patches, video_mask=mask, grid=grid, video_pooled=pooled,
-                                frame_pooled=z)
+        return BackboneFeatures(video=tokens[:, :, 1:], video_mask=mask, grid=grid,
+                                video_pooled=pooled, frame_pooled=z)
 
     def _encode_frames(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """(n, 3, h, w) -> patch tokens (n, N, C) after the last norm, projected vector (n, E)."""
+        """(n, 3, h, w) -> CLS and patch tokens (n, 1 + N, C) after the last norm, and the vector
+        (n, C) that stands for the frame before its projection."""
         tower = self.clip.vision_model
         tokens = tower(pixel_values=pixels).last_hidden_state
         tokens = tower.post_layernorm(tokens)
-        patches = tokens[:, 1:]
-        pooled = patches.mean(1) if self.vision_pool == 'mean' else tokens[:, 0]
-        return patches, self.clip.visual_projection(pooled)
+        return tokens, tokens[:, 1:].mean(1) if self.vision_pool == 'mean' else tokens[:, 0]
 
     # -- scores and losses ----------------------------------------------------------------------
     def similarity(self, text: BackboneFeatures, video: BackboneFeatures) -> Tensor:
@@ -203,6 +213,8 @@ class CLIP4Clip(VideoLanguageBackbone):
         video = [self.clip.vision_model, self.clip.visual_projection]
         if self.temporal == 'seqTransf':
             video += [self.frame_position_embeddings, self.transformerClip]
+        if self.video_adapter is not None:
+            video.append(self.video_adapter)
         text = [self.clip.text_model, self.clip.text_projection]
         return dict(text=[p for m in text for p in m.parameters()],
                     video=[p for m in video for p in m.parameters()],

@@ -1,8 +1,9 @@
 # STGT on BLIP-2's ViT-g/14 (1.2 G parameters, the tower frozen), one graph layer, 8 frames of
-# 224 px. `pretrained` takes a saved backbone of this project; the released checkpoint is converted
-# once:
+# 224 px, started from BLIP-2's weights. The released STGT checkpoint is converted once:
 #   python tools/convert/stgt_to_finsta.py checkpoint_best.pth checkpoints/stgt
-# and its adapter then has dict(position='table').
+# and then takes this model's place in a config:
+#   model = dict(backbone=dict(_delete_=True, type='SavedBackbone', pretrained='checkpoints/stgt',
+#                              sim_threshold=0.5, host_losses='stage2'))
 model = dict(
     backbone=dict(
         type='STGT',

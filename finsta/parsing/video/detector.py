@@ -5,7 +5,7 @@ Objects come from any detector of the DETR family (fixed classes) or from an ope
 between a crop (object, or the union of two objects) and sentences over a vocabulary. The choice
 of prompts, the pair gate and the smoothing over frames are ours.
 
-This is the one file of ``parsing`` that imports transformers, inside the classes.
+This is the one file of ``parsing.video`` that imports transformers, inside the classes.
 """
 
 from collections.abc import Mapping, Sequence

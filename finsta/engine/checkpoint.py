@@ -13,17 +13,14 @@ from pathlib import Path
 
 import torch
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
+
+from finsta.utils.distributed import unwrapped
+from finsta.utils.errors import CheckpointError
 
 # parts of a training checkpoint that a model used for testing or fine-tuning has no place for
 _TRAINING_ONLY = ('teacher', 'transfer')
 _SHOWN = 4
-
-
-class CheckpointError(ValueError):
-    """A file that cannot be used as weights for this model; the message says why and what to
-    do."""
 
 
 @dataclass
@@ -105,7 +102,7 @@ def load_weights(model: nn.Module, source: str | Path,
         CheckpointError: when keys of the model are not in the file, when the file has keys that
             the model has not, or when shapes differ: counts, the first few, and the remedy.
     """
-    model = model.module if is_model_wrapper(model) else model
+    model = unwrapped(model)
     if Path(source).is_dir() and hasattr(model, 'backbone'):
         return _load_folder(model, source, optional)
     state = read_state_dict(source)

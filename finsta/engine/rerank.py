@@ -13,12 +13,12 @@ from dataclasses import fields
 import torch
 from mmengine.dist import get_world_size
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.runner import TestLoop
 from torch import Tensor
 
 from finsta.evaluation.functional import rank_statistics
 from finsta.registry import LOOPS
+from finsta.utils.distributed import unwrapped
 
 # cosines lie in -1..1, so refined scores in -1..2 and the rest in -4..-2
 _BELOW = 3.0
@@ -81,7 +81,7 @@ class RerankTestLoop(TestLoop):
     def run(self) -> dict[str, float]:
         """Metrics of both steps."""
         model = self.runner.model
-        self._model = model.module if is_model_wrapper(model) else model
+        self._model = unwrapped(model)
         if not hasattr(self._model.backbone, 'match_logits'):
             raise TypeError(f'{type(self._model.backbone).__name__} has no match_logits(text, '
                             'video), so there is nothing to re-rank with; use TestLoop')

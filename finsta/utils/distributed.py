@@ -10,7 +10,8 @@ Shapes: x (b_r, ...) on process r -> (sum_r b_r, ...), in the order of ranks.
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from mmengine.model import is_model_wrapper
+from torch import Tensor, nn
 
 
 def world_size() -> int:
@@ -21,6 +22,11 @@ def world_size() -> int:
 def rank() -> int:
     """This process's index, 0 without a process group."""
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The model itself, without DDP's or another wrapper around it."""
+    return model.module if is_model_wrapper(model) else model
 
 
 def gather_sizes(size: int, device: torch.device | str = 'cpu') -> list[int]:

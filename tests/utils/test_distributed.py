@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from finsta.models.backbones.losses import contrastive_loss
-from finsta.utils.distributed import gather_with_grad, rank, world_size
+from finsta.utils.distributed import gather_with_grad, rank, unwrapped, world_size
 from tests.utils.dist import run_processes
 
 SPLIT = (2, 4)      # videos of each process
@@ -115,3 +115,9 @@ def test_contrastive_loss_against_its_formula():
     torch.testing.assert_close(contrastive_loss(text, video, scale), expected)
     with pytest.raises(ValueError, match='3 videos need at least 3 texts'):
         contrastive_loss(text[:2], video, scale)
+
+
+def test_unwrapped_looks_through_a_wrapper():
+    model = nn.Linear(2, 2)
+    assert unwrapped(model) is model
+    assert unwrapped(nn.DataParallel(model)) is model

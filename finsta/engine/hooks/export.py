@@ -5,9 +5,9 @@ from pathlib import Path
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 
 from finsta.registry import HOOKS
+from finsta.utils.distributed import unwrapped
 
 
 @HOOKS.register_module()
@@ -32,18 +32,14 @@ class BackboneExportHook(Hook):
 
     def before_train(self, runner) -> None:
         """Find out at the start, not after hours, that there is nothing to save."""
-        if not hasattr(getattr(_unwrapped(runner), 'backbone', None), 'save'):
+        if not hasattr(getattr(unwrapped(runner.model), 'backbone', None), 'save'):
             raise TypeError(f'BackboneExportHook needs a model whose backbone has save(folder); '
-                            f'{type(_unwrapped(runner)).__name__} has none')
+                            f'{type(unwrapped(runner.model)).__name__} has none')
 
     @master_only
     def after_train(self, runner) -> None:
         """Write the folder."""
         folder = Path(runner.work_dir) / self.out_dir
         folder.mkdir(parents=True, exist_ok=True)
-        _unwrapped(runner).backbone.save(str(folder))
+        unwrapped(runner.model).backbone.save(str(folder))
         print_log(f'backbone saved in {folder}', logger='current')
-
-
-def _unwrapped(runner):
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model

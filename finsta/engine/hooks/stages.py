@@ -2,9 +2,9 @@
 
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 
 from finsta.registry import HOOKS
+from finsta.utils.distributed import unwrapped
 
 STAGES = ('warmup', 'joint')
 
@@ -35,7 +35,7 @@ class StageHook(Hook):
 
     def before_train(self, runner) -> None:
         """Check the model before any data is read."""
-        model = _unwrapped(runner)
+        model = unwrapped(runner.model)
         if not hasattr(model, 'set_stage'):
             raise TypeError(f'StageHook needs a model with set_stage(name), {type(model).__name__}'
                             ' has none; take the hook out of custom_hooks')
@@ -45,10 +45,6 @@ class StageHook(Hook):
         """Switch the model's stage when the iteration asks for another one."""
         stage = STAGES[runner.iter >= self.warmup_iters]
         if stage != self.stage:
-            _unwrapped(runner).set_stage(stage)
+            unwrapped(runner.model).set_stage(stage)
             print_log(f'iteration {runner.iter}: stage "{stage}"', logger='current')
             self.stage = stage
-
-
-def _unwrapped(runner):
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model

@@ -3,9 +3,9 @@
 import math
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 
 from finsta.registry import HOOKS
+from finsta.utils.distributed import unwrapped
 
 
 @HOOKS.register_module()
@@ -39,7 +39,7 @@ class StructureLogHook(Hook):
         """Copy the numbers of this step into the message hub."""
         if not self.every_n_inner_iters(batch_idx, self.interval):
             return
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         for key, value in getattr(model, 'last_stats', {}).items():
             number = float(value)
             if math.isnan(number):

@@ -9,7 +9,7 @@ from .stgt import STGT
 from .video_llava import VideoLLaVA
 
 __all__ = [
-    'ALPRO', 'STGT', 'STREAMS', 'BackboneFeatures', 'CLIP4Clip', 'CheckpointError', 'Grid', 'KeyReport',
-    'SavedBackbone', 'VideoLLaVA', 'VideoLanguageBackbone', 'find_saved', 'load_backbone',
-    'load_into', 'save_backbone',
+    'ALPRO', 'STGT', 'STREAMS', 'BackboneFeatures', 'CLIP4Clip', 'CheckpointError', 'Grid',
+    'KeyReport', 'SavedBackbone', 'VideoLLaVA', 'VideoLanguageBackbone', 'find_saved',
+    'load_backbone', 'load_into', 'save_backbone',
 ]

@@ -206,20 +206,6 @@ class ALPRO(VideoLanguageBackbone):
         """(B, 2) logits of (no match, match) for aligned pairs, fp32."""
         return self.itm_head(self.fuse(text, video).fused_pooled).float()
 
-    def score_choices(self, texts: Sequence[Sequence[str]], frames: Tensor,
-                      frame_mask: Tensor | None = None) -> Tensor:
-        if self.choice_score == 'itc':
-            return super().score_choices(texts, frames, frame_mask)
-        widths = {len(row) for row in texts}
-        if len(widths) != 1:
-            raise ValueError(f'every sample needs the same number of choices, got {widths}')
-        k = widths.pop()
-        video = self.encode_video(frames, frame_mask)
-        text = self.encode_text([t for row in texts for t in row])
-        rows = torch.arange(len(texts), device=frames.device).repeat_interleave(k)
-        logits = self.match_logits(text, video.select(rows))
-        return (logits[:, 1] - logits[:, 0]).view(len(texts), k)
-
     def host_loss(self, text: BackboneFeatures, video: BackboneFeatures) -> dict[str, Tensor]:
         """``loss_itc`` over all processes, ``loss_itm`` on own pairs; text rows B.. are
         candidates for the hard negatives of both."""

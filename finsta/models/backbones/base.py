@@ -101,6 +101,8 @@ class VideoLanguageBackbone(BaseModule):
 
     Class attributes:
         streams: the declared subset of ``STREAMS``.
+        choice_score: what ``score_choices`` compares: 'itc' = ``similarity``, 'itm' = the log-odds
+            of ``match_logits(text, video)``, which backbones with a matching head have.
     Instance attributes set by subclasses:
         dims: dict stream -> C. embed_dim: E (0 where there is no joint space).
         frame_size: (height, width) that ``preprocess_frames`` resizes to.
@@ -110,6 +112,7 @@ class VideoLanguageBackbone(BaseModule):
     """
 
     streams: tuple[str, ...] = ()
+    choice_score = 'itc'
 
     def __init__(self, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -184,18 +187,19 @@ class VideoLanguageBackbone(BaseModule):
 
     def score_choices(self, texts: Sequence[Sequence[str]], frames: Tensor,
                       frame_mask: Tensor | None = None) -> Tensor:
-        """(B, K) score of each choice's full text for its video (zero-shot answers, multiple
-        choice). Default: similarity of every text with its own video."""
-        video = self.encode_video(frames, frame_mask)
+        """(B, K) score of each choice's full text for its own video (zero-shot answers, multiple
+        choice), by ``choice_score``."""
         widths = {len(row) for row in texts}
         if len(widths) != 1:
             raise ValueError(f'every sample needs the same number of choices, got {widths}')
-        k = widths.pop()
+        b, k = len(texts), widths.pop()
+        video = self.encode_video(frames, frame_mask)
         flat = self.encode_text([t for row in texts for t in row])
-        scores = self.similarity(flat, video)
-        b = len(texts)
-        rows = torch.arange(b, device=scores.device)
-        return scores.view(b, k, b)[rows, :, rows]
+        rows = torch.arange(b, device=frames.device)
+        if self.choice_score == 'itm':
+            logits = self.match_logits(flat, video.select(rows.repeat_interleave(k)))
+            return (logits[:, 1] - logits[:, 0]).view(b, k)
+        return self.similarity(flat, video).view(b, k, b)[rows, :, rows]
 
     def generate(self, prompts: Sequence[str], frames: Tensor,
                  frame_mask: Tensor | None = None, **kwargs: Any) -> list[str]:

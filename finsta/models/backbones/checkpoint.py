@@ -18,6 +18,7 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from finsta.utils.errors import CheckpointError
 from finsta.utils.optional import require
 
 FORMAT = 'finsta-backbone'
@@ -27,10 +28,6 @@ _FREE_KEYS = {'pretrained', 'tokenizer', 'init_cfg', 'allow_missing', 'allow_une
               'num_frames', 'max_text_length', 'local_loss', 'gather_with_grad', 'prompt',
               'host_losses', 'lora', 'dropout', 'hidden_layer', 'sim_threshold', 'attention',
               'freeze_vision', 'gradient_checkpointing', 'choice_score'}
-
-
-class CheckpointError(RuntimeError):
-    """Weights that do not fit the model, or a file that is not what it claims to be."""
 
 
 @dataclass

@@ -254,20 +254,6 @@ class STGT(VideoLanguageBackbone):
         """(B, 2) logits of (no match, match) for aligned pairs, fp32."""
         return self.match(text.text_ids, text.text_mask, video.video_extra, _token_mask(video))
 
-    def score_choices(self, texts: Sequence[Sequence[str]], frames: Tensor,
-                      frame_mask: Tensor | None = None) -> Tensor:
-        if self.choice_score == 'itc':
-            return super().score_choices(texts, frames, frame_mask)
-        widths = {len(row) for row in texts}
-        if len(widths) != 1:
-            raise ValueError(f'every sample needs the same number of choices, got {widths}')
-        k = widths.pop()
-        video = self.encode_video(frames, frame_mask)
-        text = self.encode_text([t for row in texts for t in row])
-        rows = torch.arange(len(texts), device=frames.device).repeat_interleave(k)
-        logits = self.match_logits(text, video.select(rows))
-        return (logits[:, 1] - logits[:, 0]).view(len(texts), k)
-
     # -- losses ---------------------------------------------------------------------------------
     def host_loss(self, text: BackboneFeatures, video: BackboneFeatures) -> dict[str, Tensor]:
         """The losses of the stage; text rows B.. are further wrong texts of VTC, CSAL and VTM."""

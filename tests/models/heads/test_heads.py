@@ -90,7 +90,7 @@ def test_pair_scores_are_the_similarities():
     for i, sample in enumerate(data['data_samples']):
         sample.meta = dict(pair_id='p', factor='order', video=i)
     rows = model(**data, mode='predict')
-    text, video = model.encode(data['inputs'])
+    _, video = model.encode(data['inputs'])
     full = model.backbone.encode_text(data['data_samples'][1].captions)
     expected = model.backbone.similarity(full, video)[:, 1]
     torch.testing.assert_close(rows[1]['scores'], expected)

@@ -63,12 +63,14 @@ def toy_config(tmp_path, monkeypatch) -> Path:
 @pytest.fixture()
 def tool(tmp_path):
     """``tool('train.py', *args)`` runs a file of tools/ in tmp_path; a CompletedProcess."""
+    from tests.utils.programs import run_program
+
     def run(name: str, *args: object, **env: str) -> subprocess.CompletedProcess:
-        path = os.pathsep.join([str(REPO), str(WORLD)])
-        launcher = ['bash'] if name.endswith('.sh') else [sys.executable]
-        return subprocess.run(
-            [*launcher, str(REPO / 'tools' / name), *map(str, args)], cwd=tmp_path,
-            env={**os.environ, 'PYTHONPATH': path, 'OMP_NUM_THREADS': '1',
-                 'PYTHON': sys.executable, **env},
-            capture_output=True, text=True, timeout=200)
+        script = REPO / 'tools' / name
+        env = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(REPO), str(WORLD)]),
+               'OMP_NUM_THREADS': '1', 'PYTHON': sys.executable, **env}
+        if script.suffix == '.py':
+            return run_program(script, *args, cwd=tmp_path, env=env)
+        return subprocess.run(['bash', str(script), *map(str, args)], cwd=tmp_path, env=env,
+                              capture_output=True, text=True, timeout=200)
     return run

@@ -30,11 +30,13 @@ def test_plain_gz_and_zip_give_the_same(tmp_path):
     assert read_json(tmp_path / 'bom.json') == ROWS
 
 
+# ids: gzip writes the time into its bytes, and xdist's workers must name the tests alike
 @pytest.mark.parametrize('name,content,words', [
     ('a.json', b'[{"a": 1}', 'not valid JSON'), ('b.json', b'{"a": 1}', 'expected a list'),
     ('c.json', b'\xff\xfe\x00', 'not UTF-8'), ('d.json.gz', b'\x1f\x8bbroken', 'damaged'),
     ('e.zip', b'PK\x03\x04broken', 'damaged'), ('f.json', b'[' * 100_000, 'not valid JSON'),
-    ('g.json.gz', gzip.compress(b'[1, 2, 3]' * 999)[:-20], 'damaged')])
+    ('g.json.gz', gzip.compress(b'[1, 2, 3]' * 999)[:-20], 'damaged')],
+    ids=['cut', 'object', 'utf-16', 'gzip', 'zip', 'deep', 'cut-gzip'])
 def test_damaged_files_are_named(tmp_path, name, content, words):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(AnnotationError, match=words) as caught:

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
+
+from tests.utils.programs import clean_context
 
 
 def _free_port() -> int:
@@ -33,13 +34,13 @@ def run_processes(function: Callable, world_size: int, *args: Any, timeout: floa
     """``function(rank, *args)`` in ``world_size`` processes; the results in the order of ranks.
 
     Args:
-        function: importable at module level (processes are spawned). It returns plain values or
-            numpy arrays.
+        function: importable at module level (processes are not forked from this one). It returns
+            plain values or numpy arrays.
 
     Raises:
         RuntimeError: with the traceback of the process that failed.
     """
-    context = mp.get_context('spawn')
+    context = clean_context()
     queue = context.Queue()
     port = _free_port()
     processes = [context.Process(target=_work, args=(r, world_size, port, function, args, queue))

@@ -20,6 +20,14 @@ _PRELOAD = ['torch', 'transformers.models.clip.modeling_clip', 'mmengine.runner'
             'finsta.evaluation', 'finsta.parsing']
 
 
+def clean_context() -> multiprocessing.context.ForkServerContext:
+    """Processes forked from one that has imported the libraries and run nothing (autograd and
+    gloo must not be forked once they have run)."""
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload(_PRELOAD)
+    return context
+
+
 def _become(script: str, args: Sequence[str], cwd: str, env: Mapping[str, str], out: str) -> None:
     """In the forked process: turn into ``python script args``."""
     for stream, name in ((1, 'out'), (2, 'err')):
@@ -46,8 +54,7 @@ def run_program(script: str | Path, *args: object, cwd: str | Path,
     Raises:
         subprocess.TimeoutExpired: after ``timeout`` seconds; the process is killed.
     """
-    context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(_PRELOAD)
+    context = clean_context()
     command = [str(script), *map(str, args)]
     with tempfile.TemporaryDirectory() as out:
         process = context.Process(target=_become, args=(

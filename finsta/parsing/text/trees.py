@@ -89,8 +89,10 @@ def from_doc(doc) -> Tree:
     tokens = []
     for t in doc:
         lemma = t.lemma_.lower() or t.lower_
-        tokens.append(Token(t.i, t.text, t.lower_, lemma, t.pos_, t.dep_ or 'dep', t.head.i,
-                            t.idx, t.idx + len(t.text), _verb_form(t.morph),
+        # a tagger calls an emoji a noun or a verb
+        pos = t.pos_ if any(c.isalnum() for c in t.text) else 'PUNCT'
+        tokens.append(Token(t.i, t.text, t.lower_, lemma, pos, t.dep_ or 'dep', t.head.i, t.idx,
+                            t.idx + len(t.text), _verb_form(t.morph),
                             'Plur' in t.morph.get('Number')))
     tree = Tree(tokens, doc.text)
     if any(t.dep in _CLEAR_ONLY for t in tokens):

@@ -141,10 +141,12 @@ def main() -> None:
         more = f', {cpu_rate:.0f} per second of processor time' if cpu_rate else ''
         print(f'{rate:.0f} captions/s with {args.workers} process(es){more}')
     if args.json:
-        args.json.write_text(json.dumps({'gold': args.gold.name, 'captions': len(captions),
+        args.json.write_text(json.dumps({'command': 'python tools/analysis/eval_text_parser.py '
+                                         f'--gold {args.gold.name}',
+                                         'gold': args.gold.name, 'captions': len(captions),
                                          'captions_per_second': rate,
                                          'captions_per_cpu_second': cpu_rate,
-                                         'table': table}, indent=1))
+                                         'table': table}, indent=1) + '\n')
     if args.errors:
         with open(args.errors, 'w', encoding='utf-8') as stream:
             for caption, p, g in zip(captions, predicted, gold, strict=True):

@@ -42,7 +42,9 @@ def main(argv: list[str] | None = None) -> int:
         print(f'no video of gold/videos.jsonl.gz lies under {args.data}; write them with '
               'tools/datasets/make_synthvl.py', file=sys.stderr)
         return 1
-    results = {'data': str(args.data), 'parser': args.parser, 'videos': len(present),
+    command = f'python tools/analysis/eval_video_parser.py --data {args.data}'
+    results = {'command': command + (f' --limit {args.limit}' if args.limit else ''),
+               'data': str(args.data), 'parser': args.parser, 'videos': len(present),
                'options': args.cfg_options or {}}
     if not args.only_noise:
         cfg = dict(type=args.parser, **(args.cfg_options or {}))
@@ -55,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
         results['noise'] = evaluate_noise(present, args.noise, args.seed)
         print_table('noise on gold', results['noise'])
     if args.json:
-        args.json.write_text(json.dumps(results, indent=1), encoding='utf-8')
+        args.json.write_text(json.dumps(results, indent=1) + '\n', encoding='utf-8')
     return 0
 
 

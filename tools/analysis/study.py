@@ -66,7 +66,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--jobs', type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument('--root', default='work_dirs/study')
     parser.add_argument('--backbone', default=str(REPO / 'finsta/weights/clip4clip_tiny'))
-    parser.add_argument('--out', help='JSON file; a .md table is written beside it')
+    parser.add_argument('--out', help='JSON file, e.g. docs/en/results/finsta_synthvl.json; '
+                        'tools/analysis/make_tables.py puts it into the pages')
     parser.add_argument('--list', action='store_true', help='print the arms and stop')
     return parser.parse_args()
 
@@ -81,15 +82,22 @@ def provenance(args: argparse.Namespace) -> dict:
 
 
 def markdown(results: dict) -> str:
-    """Mean +- standard deviation, one row an arm."""
+    """Mean and standard deviation over seeds, one row an arm."""
     columns = [(t, k) for t, k in SHOWN if any(k in arms.get(t, {}) for arms in results.values())]
     lines = ['| arm | ' + ' | '.join(k for _, k in columns) + ' |',
              '|---|' + '---|' * len(columns)]
     for arm, tasks in results.items():
         cells = [tasks.get(t, {}).get(k) for t, k in columns]
-        lines.append(f'| {arm} | ' + ' | '.join(
-            '-' if c is None else f'{c["mean"]:.1f} ± {c["sd"]:.1f}' for c in cells) + ' |')
+        lines.append(f'| {arm} | ' + ' | '.join(_cell(c) for c in cells) + ' |')
     return '\n'.join(lines) + '\n'
+
+
+def _cell(value: dict | None) -> str:
+    """A single seed has no spread to show."""
+    if value is None:
+        return '-'
+    spread = f' ± {value["sd"]:.1f}' if len(value['values']) > 1 else ' (one seed)'
+    return f'{value["mean"]:.1f}{spread}'
 
 
 def main() -> None:
@@ -110,7 +118,6 @@ def main() -> None:
         out = Path(args.out)
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps({**provenance(args), 'results': results}, indent=1) + '\n')
-        out.with_suffix('.md').write_text(markdown(results))
 
 
 if __name__ == '__main__':

@@ -8,11 +8,12 @@ candidates. Everything comes from the graph: no word list of any data set is bui
 """
 
 import random
-import zlib
 from collections import defaultdict
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
+
+import numpy as np
 
 from finsta.datasets.transforms.base import Transform
 from finsta.registry import GRAPH_STORES, TRANSFORMS
@@ -38,15 +39,14 @@ class GraphHardNegatives(Transform):
             only.
         bank_texts: so many texts of the store, in the order of their keys, so that every worker
             and a resumed run have the same bank. Questions are left out.
-        seed: with the sample and the epoch it fixes the choice.
     """
 
     def __init__(self, num: int = 3, operations: list[str] | None = None,
-                 store: dict | None = None, bank_texts: int = 2000, seed: int = 0) -> None:
+                 store: dict | None = None, bank_texts: int = 2000) -> None:
         unknown = set(operations or ()) - set(OPERATIONS)
         if unknown:
             raise ValueError(f'operations {sorted(unknown)} are none of {sorted(OPERATIONS)}')
-        self.num, self.seed, self.bank_texts = num, seed, bank_texts
+        self.num, self.bank_texts = num, bank_texts
         self.operations = list(operations or OPERATIONS)
         self.store = None if store is None else GRAPH_STORES.build(store)
         self.bank: dict[tuple, dict[str, str]] | None = None
@@ -58,9 +58,9 @@ class GraphHardNegatives(Transform):
         negatives: list[str] = []
         usable = graph is not None and graph.nodes and graph.text == sample.text
         if usable and len(sample.text) <= MAX_CHARACTERS:
-            epoch = results.get('epoch', 0)
-            rng = random.Random(zlib.crc32(f'{self.seed}|{epoch}|{sample.sample_id}|'
-                                           f'{sample.text}'.encode()))
+            # numpy's generator is seeded for each sample and pass by the training loop: other
+            # negatives in every pass, and the same ones in a resumed run
+            rng = random.Random(int(np.random.randint(2 ** 31)))
             if self.bank is None:
                 self.bank = self._fill_bank()
             negatives = self.negatives(graph, rng)

@@ -8,9 +8,10 @@ candidates. Everything comes from the graph: no word list of any data set is bui
 """
 
 import random
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import combinations, pairwise, zip_longest
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,46 @@ Edit = tuple[tuple[int, int], str]  # (character span, replacement)
 _SIMULTANEOUS = {'while', 'as', 'whilst', 'meanwhile', 'simultaneously'}
 # longer texts get no negatives: their edits lie beyond what a backbone reads, and would be costly
 MAX_CHARACTERS = 2000
+_ARTICLE = re.compile(r'\b(a)n? $', re.IGNORECASE)
 _ORDER_WORDS = {'before': 'after', 'after': 'before'}
+# two labels that chance alone would have put on one node so often, and that never are, exclude
+# each other
+EXPECTED_TOGETHER = 3.0
+
+
+class Bank:
+    """Words of a graph store that may stand in for others.
+
+    Attributes:
+        shelves: (kind, arity, ending) -> label -> surface, see ``_shelf``.
+    """
+
+    def __init__(self) -> None:
+        self.shelves: dict[tuple, dict[str, str]] = defaultdict(dict)
+        self._count: Counter[tuple[str, str]] = Counter()
+        self._owners: Counter[str] = Counter()
+        self._together: set[tuple[str, str, str]] = set()
+
+    def add(self, graph: SceneGraph) -> None:
+        """Learn the words of one text graph, and which of them stand on one node."""
+        for i, node in enumerate(graph.nodes):
+            if node.span is not None and graph.text is not None:
+                surface = graph.text[slice(*node.span)].lower()
+                self.shelves[_shelf(graph, i)].setdefault(node.label, surface)
+            for kind in ('attribute', 'predicate_attribute'):
+                labels = sorted({graph.nodes[a].label for a in graph.targets(i, kind)})
+                self._owners[kind] += bool(labels)
+                self._count.update((kind, label) for label in labels)
+                self._together.update((kind, a, b) for a, b in combinations(labels, 2))
+
+    def exclusive(self, kind: str, first: str, second: str) -> bool:
+        """Whether one node cannot have both labels, as far as the texts tell: both are common
+        enough to have met on one node ``EXPECTED_TOGETHER`` times by chance, and never did."""
+        first, second = sorted((first, second))
+        expected = self._count[kind, first] * self._count[kind, second] / max(
+            self._owners[kind], 1)
+        return (first != second and expected >= EXPECTED_TOGETHER
+                and (kind, first, second) not in self._together)
 
 
 @TRANSFORMS.register_module()
@@ -49,7 +89,7 @@ class GraphHardNegatives(Transform):
         self.num, self.bank_texts = num, bank_texts
         self.operations = list(operations or OPERATIONS)
         self.store = None if store is None else GRAPH_STORES.build(store)
-        self.bank: dict[tuple, dict[str, str]] | None = None
+        self.bank: Bank | None = None
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Needs ``results['sample']`` with ``text`` and ``tsg``."""
@@ -68,39 +108,38 @@ class GraphHardNegatives(Transform):
         return results
 
     def negatives(self, graph: SceneGraph, rng: random.Random) -> list[str]:
-        """Distinct false versions of ``graph.text``, ``num`` of them where there are any."""
-        pool: list[str] = []
+        """Distinct false versions of ``graph.text``, ``num`` of them where there are any; each
+        operation that applies has the same chance."""
+        rows = []
         for name in self.operations:
             options = [text for text in OPERATIONS[name](graph, self.bank, rng)
                        if text.lower() != graph.text.lower()]
             rng.shuffle(options)
-            pool += options[:self.num]
-        pool = list(dict.fromkeys(pool))
-        rng.shuffle(pool)
+            rows.append(options)
+        rng.shuffle(rows)
+        pool = list(dict.fromkeys(text for turn in zip_longest(*rows) for text in turn if text))
         if not pool:
             return []
         chosen = pool[:self.num]
         return chosen + [rng.choice(chosen) for _ in range(self.num - len(chosen))]
 
-    def _fill_bank(self) -> dict[tuple, dict[str, str]]:
-        """(kind, arity, ending) -> label -> surface."""
-        bank: dict[tuple, dict[str, str]] = defaultdict(dict)
+    def _fill_bank(self) -> Bank:
+        bank = Bank()
         if self.store is None:
             return bank
         keys = sorted((k for k in self.store.text_keys() if not k[1].rstrip().endswith('?')),
                       key=lambda k: (k[1], k[0] or ''))
         for video, text in keys[::max(1, len(keys) // self.bank_texts)]:
-            graph = self.store.get_text(text, video)
-            for i, node in enumerate(graph.nodes):
-                if node.span is not None and graph.text is not None:
-                    surface = graph.text[slice(*node.span)].lower()
-                    bank[_shelf(graph, i)].setdefault(node.label, surface)
+            bank.add(self.store.get_text(text, video))
         return bank
 
 
 def _shelf(graph: SceneGraph, i: int) -> tuple:
-    """What may stand in a node's place: same kind; for predicates same arity and word ending."""
+    """What may stand in a node's place: same kind; for predicates same arity and word ending, for
+    adverbs the same ending (a connective must not take an adverb's place)."""
     node = graph.nodes[i]
+    if node.kind == 'predicate_attribute':
+        return node.kind, None, graph.text[slice(*node.span)][-2:].lower() if node.span else ''
     if node.kind != 'predicate':
         return node.kind, None, ''
     words = graph.text[slice(*node.span)].split()
@@ -109,13 +148,15 @@ def _shelf(graph: SceneGraph, i: int) -> tuple:
 
 
 def apply_edits(text: str, edits: list[Edit]) -> str | None:
-    """The text with the spans replaced; None if two spans overlap."""
+    """The text with the spans replaced, a preceding "a" or "an" agreeing with the new word; None
+    if two spans overlap."""
     edits = sorted(edits, reverse=True)
     for (later, _), (earlier, _) in pairwise(edits):
         if earlier[1] > later[0]:
             return None
     for (start, end), new in edits:
-        text = text[:start] + new + text[end:]
+        ending = 'n' if new[:1].lower() in 'aeiou' else ''
+        text = _ARTICLE.sub(rf'\1{ending} ', text[:start]) + new + text[end:]
     return text
 
 
@@ -139,7 +180,7 @@ def _phrase(graph: SceneGraph, i: int) -> tuple[int, int] | None:
     return start, node.span[1]
 
 
-def swap_attributes(graph: SceneGraph, bank: dict, rng: random.Random) -> list[str]:
+def swap_attributes(graph: SceneGraph, bank: Bank, rng: random.Random) -> list[str]:
     """"red circle ... blue square" -> "blue circle ... red square"."""
     owned = [(e.src, e.dst) for e in graph.edges if e.type == 'attribute'
              and graph.nodes[e.dst].span is not None]
@@ -161,7 +202,7 @@ def _place(graph: SceneGraph, owner: int, attribute: int) -> int:
     return len(spans) - spans.index(graph.nodes[attribute].span)
 
 
-def swap_arguments(graph: SceneGraph, bank: dict, rng: random.Random) -> list[str]:
+def swap_arguments(graph: SceneGraph, bank: Bank, rng: random.Random) -> list[str]:
     """"A hits B" -> "B hits A", with the attributes moved along."""
     out = []
     for subject, _, obj in graph.triples():
@@ -174,7 +215,7 @@ def swap_arguments(graph: SceneGraph, bank: dict, rng: random.Random) -> list[st
     return [t for t in out if t]
 
 
-def swap_predicates(graph: SceneGraph, bank: dict, rng: random.Random) -> list[str]:
+def swap_predicates(graph: SceneGraph, bank: Bank, rng: random.Random) -> list[str]:
     """Two predicates change places: who does what, or what comes first."""
     nodes = [p for p in graph.of_kind('predicate') if graph.nodes[p].span is not None]
     words = {w.strip('.,') for w in graph.text.lower().split()}
@@ -192,7 +233,7 @@ def swap_predicates(graph: SceneGraph, bank: dict, rng: random.Random) -> list[s
     return [t for t in out if t]
 
 
-def swap_order(graph: SceneGraph, bank: dict, rng: random.Random) -> list[str]:
+def swap_order(graph: SceneGraph, bank: Bank, rng: random.Random) -> list[str]:
     """"before" <-> "after": the same events in the other order."""
     if len(graph.of_kind('predicate')) < 2:
         return []
@@ -207,29 +248,48 @@ def swap_order(graph: SceneGraph, bank: dict, rng: random.Random) -> list[str]:
     return out
 
 
-def _replace(kind: str) -> Callable[[SceneGraph, dict, random.Random], list[str]]:
-    def replace(graph: SceneGraph, bank: dict, rng: random.Random) -> list[str]:
+def swap_adverbs(graph: SceneGraph, bank: Bank, rng: random.Random) -> list[str]:
+    """"rotates slowly ... rotates quickly" -> "rotates quickly ... rotates slowly"."""
+    kind = 'predicate_attribute'
+    owned = [(e.src, e.dst) for e in graph.edges if e.type == kind
+             and graph.nodes[e.dst].span is not None]
+    out = []
+    for (p, a), (q, b) in combinations(owned, 2):
+        first, second = graph.nodes[a], graph.nodes[b]
+        alike = _shelf(graph, a) == _shelf(graph, b) or bank.exclusive(
+            kind, first.label, second.label)
+        if p != q and first.label != second.label and alike:
+            out.append(_swap(graph, first.span, second.span))
+    return [t for t in out if t]
+
+
+def _replace(kind: str) -> Callable[[SceneGraph, Bank, random.Random], list[str]]:
+    def replace(graph: SceneGraph, bank: Bank, rng: random.Random) -> list[str]:
         used = {n.label for n in graph.nodes}
         out = []
         for i in graph.of_kind(kind):
             node = graph.nodes[i]
             others = {} if node.span is None else {
-                label: s for label, s in bank[_shelf(graph, i)].items() if label not in used}
+                label: s for label, s in bank.shelves[_shelf(graph, i)].items()
+                if label not in used
+                and (kind == 'predicate' or bank.exclusive(kind, node.label, label))}
             # "move right" for "move left": a label that shares a word is the harder one
             near = [label for label in others if set(label.split()) & set(node.label.split())]
             pool = near if near and rng.random() < 0.5 else list(others)
             if pool:
                 out.append(apply_edits(graph.text, [(node.span, others[rng.choice(pool)])]))
         return [t for t in out if t]
-    replace.__doc__ = f'Another {kind} of the same form in its place.'
+    replace.__doc__ = (f'Another {kind} of the same form in its place'
+                       + ('.' if kind == 'predicate' else ', one that excludes it.'))
     return replace
 
 
-OPERATIONS: dict[str, Callable[[SceneGraph, dict, random.Random], list[str]]] = {
+OPERATIONS: dict[str, Callable[[SceneGraph, Bank, random.Random], list[str]]] = {
     'swap_attributes': swap_attributes,
     'swap_arguments': swap_arguments,
     'swap_predicates': swap_predicates,
     'swap_order': swap_order,
+    'swap_adverbs': swap_adverbs,
     'replace_attribute': _replace('attribute'),
     'replace_predicate': _replace('predicate'),
     'replace_adverb': _replace('predicate_attribute'),

@@ -5,7 +5,12 @@ import random
 import numpy as np
 import pytest
 
-from finsta.datasets.transforms.hard_negatives import OPERATIONS, GraphHardNegatives, apply_edits
+from finsta.datasets.transforms.hard_negatives import (
+    OPERATIONS,
+    Bank,
+    GraphHardNegatives,
+    apply_edits,
+)
 from finsta.structures import Edge, Node, SceneGraph, VideoTextSample
 
 
@@ -30,14 +35,14 @@ def hit():
 
 def test_swaps(hit):
     rng = random.Random(0)
-    assert OPERATIONS['swap_attributes'](hit, {}, rng) == [
+    assert OPERATIONS['swap_attributes'](hit, Bank(), rng) == [
         'the blue circle hits the red square before it leaves slowly']
-    assert OPERATIONS['swap_arguments'](hit, {}, rng) == [
+    assert OPERATIONS['swap_arguments'](hit, Bank(), rng) == [
         'the blue square hits the red circle before it leaves slowly']
-    assert OPERATIONS['swap_order'](hit, {}, rng) == [
+    assert OPERATIONS['swap_order'](hit, Bank(), rng) == [
         'the red circle hits the blue square after it leaves slowly']
     # a transitive and an intransitive predicate cannot change places
-    assert OPERATIONS['swap_predicates'](hit, {}, rng) == []
+    assert OPERATIONS['swap_predicates'](hit, Bank(), rng) == []
 
 
 def test_simultaneous_events_of_one_thing_are_not_swapped():
@@ -46,9 +51,9 @@ def test_simultaneous_events_of_one_thing_are_not_swapped():
     edges = [Edge(0, 1, 'subject'), Edge(0, 2, 'subject')]
     then = _graph('the circle rotates then grows', nodes, edges)
     both = _graph('the circle rotates while it grows', nodes, edges)
-    assert OPERATIONS['swap_predicates'](then, {}, random.Random(0)) == [
+    assert OPERATIONS['swap_predicates'](then, Bank(), random.Random(0)) == [
         'the circle grows then rotates']
-    assert OPERATIONS['swap_predicates'](both, {}, random.Random(0)) == []
+    assert OPERATIONS['swap_predicates'](both, Bank(), random.Random(0)) == []
 
 
 class _Texts:
@@ -64,17 +69,56 @@ class _Texts:
         return self.graphs[text]
 
 
-def test_replacements_come_from_the_bank(hit):
+def _thing(size: str, colour: str) -> SceneGraph:
+    return _graph(f'a {size} {colour} star',
+                  [('object', 'star', 'star'), ('attribute', size, size),
+                   ('attribute', colour, colour)],
+                  [Edge(0, 1, 'attribute'), Edge(0, 2, 'attribute')])
+
+
+def test_an_attribute_is_replaced_by_one_that_excludes_it(hit):
     transform = GraphHardNegatives(num=4, operations=['replace_attribute'])
     sample = VideoTextSample('v', 'v.mp4', hit.text, tsg=hit)
     assert transform.transform({'sample': sample})['negative_texts'] == []
-    nodes, edges = [('object', 'star', 'star'), ('attribute', 'green', 'green')], [
-        Edge(0, 1, 'attribute')]
     question = _graph('is the pink star here?', [('object', 'star', 'star'),
-                                                 ('attribute', 'pink', 'pink')], edges)
-    transform.bank, transform.store = None, _Texts(_graph('a green star', nodes, edges), question)
+                                                 ('attribute', 'pink', 'pink')],
+                      [Edge(0, 1, 'attribute')])
+    # "big" goes with red, green with nothing that red goes with
+    things = [_thing(size, colour) for size in ('big', 'small')
+              for colour in ('red', 'green', 'blue')]
+    transform.bank, transform.store = None, _Texts(*things, question)
+    assert transform.transform({'sample': sample})['negative_texts'] == []  # too few to tell
+    transform.bank = Bank()
+    for graph in things * 10:
+        transform.bank.add(graph)
     out = transform.transform({'sample': sample})['negative_texts']
-    assert len(out) == 4 and all('green' in t and 'pink' not in t for t in out)
+    assert set(out) == {hit.text.replace('red', 'green'), hit.text.replace('blue', 'green')}
+
+
+def test_adverbs_change_places_and_connectives_do_not():
+    nodes = [('object', 'star', 'star'), ('predicate', 'rotate', 'rotates'),
+             ('predicate_attribute', 'slowly', 'slowly'),
+             ('predicate_attribute', 'while', 'while'),
+             ('object', 'ring', 'ring'), ('predicate', 'turn', 'turns'),
+             ('predicate_attribute', 'quickly', 'quickly')]
+    edges = [Edge(0, 1, 'subject'), Edge(1, 2, 'predicate_attribute'),
+             Edge(1, 3, 'predicate_attribute'), Edge(4, 5, 'subject'),
+             Edge(5, 6, 'predicate_attribute')]
+    both = _graph('a star rotates slowly while a ring turns quickly', nodes, edges)
+    assert OPERATIONS['swap_adverbs'](both, Bank(), random.Random(0)) == [
+        'a star rotates quickly while a ring turns slowly']
+
+
+def test_a_rare_operation_has_the_same_chance_as_a_frequent_one(hit):
+    transform = GraphHardNegatives(num=1, operations=['swap_arguments', 'replace_predicate'])
+    transform.bank = Bank()
+    for verb in ('pushes', 'follows', 'meets', 'greets', 'beats'):
+        transform.bank.add(_graph(f'a star {verb} a ring', [
+            ('object', 'star', 'star'), ('predicate', verb, verb), ('object', 'ring', 'ring')],
+            [Edge(0, 1, 'subject'), Edge(1, 2, 'object')]))
+    drawn = [transform.negatives(hit, random.Random(k))[0] for k in range(200)]
+    swapped = drawn.count('the blue square hits the red circle before it leaves slowly')
+    assert 70 < swapped < 130
 
 
 def test_negatives_follow_the_global_generator_and_none_is_the_text(hit):
@@ -109,5 +153,7 @@ def test_very_long_texts_get_none():
 def test_edits():
     assert apply_edits('abcd', [((0, 1), 'x'), ((2, 4), 'yy')]) == 'xbyy'
     assert apply_edits('abcd', [((0, 3), 'x'), ((2, 4), 'yy')]) is None
+    assert apply_edits('A red ring and an oak', [((2, 5), 'orange'), ((18, 21), 'fir')]) == (
+        'An orange ring and a fir')
     with pytest.raises(ValueError, match='operations'):
         GraphHardNegatives(operations=['shuffle'])

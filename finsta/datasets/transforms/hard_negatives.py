@@ -216,7 +216,7 @@ def swap_arguments(graph: SceneGraph, bank: Bank, rng: random.Random) -> list[st
 
 
 def swap_predicates(graph: SceneGraph, bank: Bank, rng: random.Random) -> list[str]:
-    """Two predicates change places: who does what, or what comes first."""
+    """Two predicates of one form change places: who does what, or what comes first."""
     nodes = [p for p in graph.of_kind('predicate') if graph.nodes[p].span is not None]
     words = {w.strip('.,') for w in graph.text.lower().split()}
     out = []
@@ -224,7 +224,7 @@ def swap_predicates(graph: SceneGraph, bank: Bank, rng: random.Random) -> list[s
         for q in nodes[k + 1:]:
             if graph.nodes[p].label == graph.nodes[q].label:
                 continue
-            if _shelf(graph, p)[1] != _shelf(graph, q)[1]:
+            if _shelf(graph, p) != _shelf(graph, q):
                 continue
             same = graph.sources(p, 'subject') == graph.sources(q, 'subject')
             if same and words & _SIMULTANEOUS:

@@ -3,6 +3,7 @@
 backbone(text, video) -> host features
 StructureTeacher(graphs, frames) -> H_T, H_D, H_H and their alignment losses (OSC, PTC)
 transfer losses: host features <- teacher features
+choice loss: the host's own scores of a caption against its false versions (ours)
 After post-training the teacher is dropped: ``model.backbone`` alone does the task, with the keys
 and the computation of the plain backbone.
 """
@@ -13,6 +14,7 @@ import torch
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
+from finsta.models.alignment.caption_choice import owners
 from finsta.models.backbones.base import BackboneFeatures
 from finsta.models.grounding import box_features, cell_of_frames, span_features
 from finsta.models.heads.base import BackboneInfo
@@ -34,6 +36,9 @@ class FinstaModel(BaseModel):
         teacher: keyword arguments of StructureTeacher; None for fine-tuning, testing, and the
             control arm.
         transfer: configs of transfer losses (LOSSES).
+        choice: config of :class:`CaptionChoice`: the false versions of the captions
+            (``negative_texts``) compete inside their own video. None = they are further
+            candidates of the host's own objective.
         host_weight: l_host, factor of the backbone's own objective during post-training.
         freeze_backbone: train nothing of the backbone (linear probing of heads).
         data_preprocessor: mmengine data preprocessor; default moves tensors only.
@@ -44,9 +49,9 @@ class FinstaModel(BaseModel):
     """
 
     def __init__(self, backbone: dict, head: dict | None = None, teacher: dict | None = None,
-                 transfer: list[dict] | None = None, host_weight: float = 1.0,
-                 freeze_backbone: bool = False, data_preprocessor: dict | None = None,
-                 init_cfg: dict | None = None) -> None:
+                 transfer: list[dict] | None = None, choice: dict | None = None,
+                 host_weight: float = 1.0, freeze_backbone: bool = False,
+                 data_preprocessor: dict | None = None, init_cfg: dict | None = None) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.backbone = BACKBONES.build(backbone)
         self.info = BackboneInfo(dict(self.backbone.dims), self.backbone.embed_dim,
@@ -60,6 +65,7 @@ class FinstaModel(BaseModel):
             context = {'pooled_dims': self._pooled_dims(), 'node_dims': self._node_dims(),
                        'teacher_dim': self.teacher.dim}
             self.transfer.extend(LOSSES.build(t, default_args=context) for t in transfer)
+        self.choice = None if choice is None else LOSSES.build(choice)
         self.host_weight = host_weight
         self.stage = 'joint'
         self.last_stats: dict[str, float] = {}
@@ -89,7 +95,7 @@ class FinstaModel(BaseModel):
         if self.teacher is None:
             text, video = self.encode(inputs)
             if self.head is None:
-                return self.backbone.host_loss(text, video)
+                return self.host_losses(inputs, text, video)
             return self.head.loss(self.backbone, text, video, data_samples)
         graphs: HolisticBatch = self._graphs(inputs)
         frames = self.backbone.preprocess_frames(inputs['frames'])
@@ -98,15 +104,29 @@ class FinstaModel(BaseModel):
         losses, stats = self.teacher.loss(out)
         if self.stage == 'joint':
             text, video = self.encode(inputs, frames)
-            if self.host_weight > 0:
-                host = self.backbone.host_loss(text, video)
-                losses |= {k: self.host_weight * v if k.startswith('loss') else v
-                           for k, v in host.items()}
+            losses |= self.host_losses(inputs, text, video)
             seen = self.transfer_inputs(inputs, out, text, video)
             for module in self.transfer:
                 losses |= module(seen)
             stats['host_r1'] = _in_batch_r1(seen.student_similarity)
         self.last_stats = stats
+        return losses
+
+    def host_losses(self, inputs: dict[str, Any], text: BackboneFeatures,
+                    video: BackboneFeatures) -> dict[str, Tensor]:
+        """The backbone's own objective, and the choice among false captions."""
+        losses, rows = {}, len(video.video_mask)
+        if self.choice is not None and len(text.text_mask) > rows:
+            owner = owners(inputs['negative_texts'], text.text_mask.device)
+            scores = self.backbone.pair_scores(text, video, owner)
+            if 'itc' in scores:
+                scores['itc'] = scores['itc'] * self.backbone.logit_scale()
+            losses |= self.choice(scores, owner, rows)
+            text = text.select(torch.arange(rows, device=owner.device))
+        if self.host_weight > 0:
+            host = self.backbone.host_loss(text, video)
+            losses |= {k: self.host_weight * v if k.startswith('loss') else v
+                       for k, v in host.items()}
         return losses
 
     def encode(self, inputs: dict[str, Any], frames: Tensor | None = None

@@ -97,6 +97,17 @@ def test_extra_negatives_raise_the_contrastive_loss():
     assert harder > plain
 
 
+def test_false_captions_compete_inside_their_own_video():
+    model = _model(choice=dict(type='CaptionChoice')).train()
+    data = batch()
+    plain = model(**data, mode='loss')
+    data['inputs']['negative_texts'] = [['a false caption', 'another one']] * 3
+    losses = model(**data, mode='loss')
+    assert 'loss_choice_itc' not in plain and losses['loss_choice_itc'] > 0
+    # the host's own objective is that of the control: it does not see them
+    assert torch.allclose(losses['loss_itc'], plain['loss_itc'], atol=1e-5)
+
+
 class _Record(TorchDispatchMode):
     """Names and shapes of every tensor operation that runs."""
 

@@ -195,11 +195,23 @@ class VideoLanguageBackbone(BaseModule):
         b, k = len(texts), widths.pop()
         video = self.encode_video(frames, frame_mask)
         flat = self.encode_text([t for row in texts for t in row])
-        rows = torch.arange(b, device=frames.device)
-        if self.choice_score == 'itm':
-            logits = self.match_logits(flat, video.select(rows.repeat_interleave(k)))
-            return (logits[:, 1] - logits[:, 0]).view(b, k)
-        return self.similarity(flat, video).view(b, k, b)[rows, :, rows]
+        owner = torch.arange(b, device=frames.device).repeat_interleave(k)
+        return self.pair_scores(flat, video, owner, (self.choice_score,))[
+            self.choice_score].view(b, k)
+
+    def pair_scores(self, text: BackboneFeatures, video: BackboneFeatures, owner: Tensor,
+                    kinds: Sequence[str] = ('itc', 'itm')) -> dict[str, Tensor]:
+        """Scores (n,) of n texts, each with the video ``owner`` (n,), fp32: 'itc' =
+        ``similarity`` where there is a joint space, 'itm' = log-odds of ``match_logits`` where
+        the backbone has it."""
+        scores = {}
+        if 'itc' in kinds and self.embed_dim:
+            rows = torch.arange(len(owner), device=owner.device)
+            scores['itc'] = self.similarity(text, video)[rows, owner]
+        if 'itm' in kinds and hasattr(self, 'match_logits'):
+            logits = self.match_logits(text, video.select(owner))
+            scores['itm'] = logits[:, 1] - logits[:, 0]
+        return scores
 
     def generate(self, prompts: Sequence[str], frames: Tensor,
                  frame_mask: Tensor | None = None, **kwargs: Any) -> list[str]:

@@ -1,0 +1,68 @@
+"""Which of these captions is true of this video? (ours)
+
+    L = mean_i  -log softmax_k(s(c_ik, v_i))[0]
+
+c_i0 is the caption, c_i1 .. c_iK its false versions made through the text graph
+(``GraphHardNegatives``). The contrast is inside one video, so nothing that all versions share -
+which things are there - helps: only what the edit broke does. It is applied to every score that
+the host has: cosine times temperature, and the log-odds of its matching head.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from finsta.registry import LOSSES
+
+
+@LOSSES.register_module()
+class CaptionChoice(nn.Module):
+    """Cross entropy over a caption and its false versions.
+
+    Args:
+        weights: factor by kind of score, 'itc' and 'itm'; a kind that is absent counts once.
+    """
+
+    def __init__(self, weights: dict[str, float] | None = None) -> None:
+        super().__init__()
+        unknown = set(weights or ()) - {'itc', 'itm'}
+        if unknown:
+            raise ValueError(f"CaptionChoice.weights has {sorted(unknown)}; the scores are 'itc' "
+                             "and 'itm'")
+        self.weights = {'itc': 1.0, 'itm': 1.0, **(weights or {})}
+
+    def forward(self, scores: dict[str, Tensor], owner: Tensor, num_samples: int
+                ) -> dict[str, Tensor]:
+        """One loss per kind of score.
+
+        Args:
+            scores: kind -> (B + X,) logits: the B true captions, then the X false ones.
+            owner: (B + X,) sample of each. num_samples: B.
+
+        Returns:
+            ``loss_choice_<kind>``, and ``choice_<kind>_acc``: share of the samples with false
+            versions whose own caption scores highest (NaN-free: 0 without any). Samples without
+            false versions are left out; exactly 0, and attached, when none has any.
+        """
+        contested = torch.bincount(owner, minlength=num_samples) > 1
+        found = {}
+        for kind, score in scores.items():
+            if self.weights[kind] <= 0:
+                continue
+            score = score.float()
+            top = score.detach().new_full((num_samples,), -torch.inf).scatter_reduce(
+                0, owner, score.detach(), 'amax')
+            total = torch.zeros_like(top).index_add(0, owner, (score - top[owner]).exp())
+            loss = (total.log() + top - score[:num_samples]) * contested
+            count = contested.sum().clamp(min=1)
+            found[f'loss_choice_{kind}'] = self.weights[kind] * loss.sum() / count
+            best = (score[:num_samples] >= top) & contested
+            found[f'choice_{kind}_acc'] = best.sum() / count
+        return found
+
+
+def owners(negatives: list[list[str]], device: torch.device | str = 'cpu') -> Tensor:
+    """(B + X,) sample of each text: B captions in order, then the rows of ``negatives``."""
+    own = torch.arange(len(negatives), device=device)
+    counts = torch.tensor([len(row) for row in negatives], device=device)
+    return torch.cat([own, own.repeat_interleave(counts)])

@@ -3,6 +3,11 @@
 Of a pair with the scores s(caption, video): *text* is right when each video prefers its own
 caption, *video* when each caption prefers its own video, *group* when both hold. Preferring is
 strict: a tie is wrong. Chance is 1/4, 1/4 and 1/6 for independent scores.
+
+Two captions of one bag of words, or two videos of the same frames, often differ in how much a model
+likes them at all. Such a liking decides *text* and *video* while it is larger than what the model
+knows of the difference, and both fall below chance. *match* (ours) leaves it out: the right
+assignment of captions to videos scores higher than the swapped one; chance is 1/2.
 """
 
 from collections import defaultdict
@@ -13,9 +18,10 @@ from torch import Tensor
 
 
 def pair_scores(scores: Tensor, factors: Sequence[str] | None = None) -> dict[str, float]:
-    """``text``, ``video``, ``group`` and ``single`` in percent, over all pairs and by factor.
+    """``text``, ``video``, ``group``, ``single``, ``match`` in percent, over all pairs and by factor.
 
-    ``single`` is the share of videos that prefer their own caption (chance 1/2).
+    ``single`` is the share of videos that prefer their own caption, ``match`` the share of pairs
+    whose right assignment wins, s00 + s11 > s01 + s10 (chance 1/2 each).
 
     Args:
         scores: (P, 2, 2); [p, k, c] is the score of caption c for video k.
@@ -38,7 +44,8 @@ def pair_scores(scores: Tensor, factors: Sequence[str] | None = None) -> dict[st
     own_video = torch.stack([s[:, 0, 0] > s[:, 1, 0], s[:, 1, 1] > s[:, 0, 1]], 1)
     text, video = own_caption.all(1), own_video.all(1)
     right = {'text': text, 'video': video, 'group': text & video,
-             'single': own_caption.double().mean(1)}
+             'single': own_caption.double().mean(1),
+             'match': s[:, 0, 0] + s[:, 1, 1] > s[:, 0, 1] + s[:, 1, 0]}
     out = {name: 100 * float(value.double().mean()) for name, value in right.items()}
     if factors is None:
         return out

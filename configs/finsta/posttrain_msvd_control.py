@@ -1,7 +1,7 @@
 # The control: the same pairs, the same number of steps of the host's own objective, no structure.
 _base_ = './posttrain_msvd.py'
 max_iters = 18000  # max_iters - warmup_iters of posttrain_msvd.py: the warm-up does not run the host
-model = dict(teacher=None, transfer=None)
+model = dict(teacher=None, transfer=None, choice=None, reversal=None)
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=500),

@@ -1,7 +1,7 @@
 # The control: as many steps of the host's own objective on the same pairs, no structure.
 _base_ = './posttrain_msvd.py'
 max_iters = 250  # 350 - 100 warm-up steps, in which the host is not run
-model = dict(teacher=None, transfer=None)
+model = dict(teacher=None, transfer=None, choice=None, reversal=None)
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 train_dataloader = dict(dataset=dict(pipeline=[
     dict(type='LoadVideoFrames', num_frames=8, sampling='uniform',

@@ -14,6 +14,7 @@ from mmengine.optim import OptimWrapper
 from torch import nn
 
 from finsta.registry import OPTIM_WRAPPERS
+from finsta.utils.compat import fp32_attention_on_cpu
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -28,5 +29,6 @@ class Bf16OptimWrapper(OptimWrapper):
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Autocast around one forward pass; skips DDP's synchronisation while accumulating."""
         device_type = torch.device(get_device()).type
-        with super().optim_context(model), torch.autocast(device_type, dtype=torch.bfloat16):
+        with super().optim_context(model), fp32_attention_on_cpu(), \
+                torch.autocast(device_type, dtype=torch.bfloat16):
             yield

@@ -3,7 +3,8 @@
 backbone(text, video) -> host features
 StructureTeacher(graphs, frames) -> H_T, H_D, H_H and their alignment losses (OSC, PTC)
 transfer losses: host features <- teacher features
-choice loss: the host's own scores of a caption against its false versions (ours)
+choice losses: the host's own scores of a caption against its false versions, and of a clip
+    against its backward copy (ours)
 After post-training the teacher is dropped: ``model.backbone`` alone does the task, with the keys
 and the computation of the plain backbone.
 """
@@ -14,7 +15,7 @@ import torch
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
-from finsta.models.alignment.caption_choice import owners
+from finsta.models.alignment.caption_choice import backwards, owners
 from finsta.models.backbones.base import BackboneFeatures
 from finsta.models.grounding import box_features, cell_of_frames, span_features
 from finsta.models.heads.base import BackboneInfo
@@ -39,6 +40,8 @@ class FinstaModel(BaseModel):
         choice: config of :class:`CaptionChoice`: the false versions of the captions
             (``negative_texts``) compete inside their own video. None = they are further
             candidates of the host's own objective.
+        reversal: config of :class:`VideoChoice`: a clip competes with its backward copy; needs
+            ``choice``.
         host_weight: l_host, factor of the backbone's own objective during post-training.
         freeze_backbone: train nothing of the backbone (linear probing of heads).
         data_preprocessor: mmengine data preprocessor; default moves tensors only.
@@ -50,8 +53,9 @@ class FinstaModel(BaseModel):
 
     def __init__(self, backbone: dict, head: dict | None = None, teacher: dict | None = None,
                  transfer: list[dict] | None = None, choice: dict | None = None,
-                 host_weight: float = 1.0, freeze_backbone: bool = False,
-                 data_preprocessor: dict | None = None, init_cfg: dict | None = None) -> None:
+                 reversal: dict | None = None, host_weight: float = 1.0,
+                 freeze_backbone: bool = False, data_preprocessor: dict | None = None,
+                 init_cfg: dict | None = None) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.backbone = BACKBONES.build(backbone)
         self.info = BackboneInfo(dict(self.backbone.dims), self.backbone.embed_dim,
@@ -65,7 +69,10 @@ class FinstaModel(BaseModel):
             context = {'pooled_dims': self._pooled_dims(), 'node_dims': self._node_dims(),
                        'teacher_dim': self.teacher.dim}
             self.transfer.extend(LOSSES.build(t, default_args=context) for t in transfer)
+        if reversal is not None and choice is None:
+            raise ValueError('reversal is for samples with false captions; set choice too')
         self.choice = None if choice is None else LOSSES.build(choice)
+        self.reversal = None if reversal is None else LOSSES.build(reversal)
         self.host_weight = host_weight
         self.stage = 'joint'
         self.last_stats: dict[str, float] = {}
@@ -93,9 +100,10 @@ class FinstaModel(BaseModel):
     def loss(self, inputs: dict[str, Any], data_samples: list) -> dict[str, Tensor]:
         """All losses of one batch as ``loss_*`` entries of a flat dict."""
         if self.teacher is None:
-            text, video = self.encode(inputs)
+            frames = self.backbone.preprocess_frames(inputs['frames'])
+            text, video = self.encode(inputs, frames)
             if self.head is None:
-                return self.host_losses(inputs, text, video)
+                return self.host_losses(inputs, frames, text, video)
             return self.head.loss(self.backbone, text, video, data_samples)
         graphs: HolisticBatch = self._graphs(inputs)
         frames = self.backbone.preprocess_frames(inputs['frames'])
@@ -104,7 +112,7 @@ class FinstaModel(BaseModel):
         losses, stats = self.teacher.loss(out)
         if self.stage == 'joint':
             text, video = self.encode(inputs, frames)
-            losses |= self.host_losses(inputs, text, video)
+            losses |= self.host_losses(inputs, frames, text, video)
             seen = self.transfer_inputs(inputs, out, text, video)
             for module in self.transfer:
                 losses |= module(seen)
@@ -112,22 +120,43 @@ class FinstaModel(BaseModel):
         self.last_stats = stats
         return losses
 
-    def host_losses(self, inputs: dict[str, Any], text: BackboneFeatures,
+    def host_losses(self, inputs: dict[str, Any], frames: Tensor, text: BackboneFeatures,
                     video: BackboneFeatures) -> dict[str, Tensor]:
-        """The backbone's own objective, and the choice among false captions."""
-        losses, rows = {}, len(video.video_mask)
+        """The backbone's own objective, and the choices between true and false.
+
+        Args:
+            frames: (B, F, 3, h, w) preprocessed. text: B rows, then the false captions.
+        """
+        losses, rows = {}, len(frames)
+        own = torch.arange(rows, device=frames.device)
         if self.choice is not None and len(text.text_mask) > rows:
-            owner = owners(inputs['negative_texts'], text.text_mask.device)
-            scores = self.backbone.pair_scores(text, video, owner)
-            if 'itc' in scores:
-                scores['itc'] = scores['itc'] * self.backbone.logit_scale()
+            owner = owners(inputs['negative_texts'], frames.device)
+            scores = self._scaled_scores(text, video, owner)
             losses |= self.choice(scores, owner, rows)
-            text = text.select(torch.arange(rows, device=owner.device))
+            text = text.select(own)
+            if self.reversal is not None:
+                broken = owner[rows:].unique()
+                mask = inputs.get('frame_mask')
+                mask = None if mask is None else mask[broken]
+                crop = inputs.get('crop')
+                other = self.backbone.encode_video(backwards(frames[broken], mask), mask,
+                                                   None if crop is None else crop[broken])
+                turned = self._scaled_scores(text.select(broken), other,
+                                             torch.arange(len(broken), device=frames.device))
+                both = {k: torch.cat([scores[k][:rows], v]) for k, v in turned.items()}
+                losses |= self.reversal(both, torch.cat([own, broken]), rows)
         if self.host_weight > 0:
             host = self.backbone.host_loss(text, video)
             losses |= {k: self.host_weight * v if k.startswith('loss') else v
                        for k, v in host.items()}
         return losses
+
+    def _scaled_scores(self, text: BackboneFeatures, video: BackboneFeatures, owner: Tensor
+                       ) -> dict[str, Tensor]:
+        scores = self.backbone.pair_scores(text, video, owner)
+        if 'itc' in scores:
+            scores['itc'] = scores['itc'] * self.backbone.logit_scale()
+        return scores
 
     def encode(self, inputs: dict[str, Any], frames: Tensor | None = None
                ) -> tuple[BackboneFeatures, BackboneFeatures]:

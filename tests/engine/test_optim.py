@@ -2,6 +2,7 @@ import copy
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from finsta.registry import OPTIM_WRAPPERS
 
@@ -50,3 +51,19 @@ def test_close_to_fp32():
         half = model(x).float()
     full = model(x)
     assert 0 < (half - full).abs().max() < 0.05
+
+
+def test_attention_is_formed_in_fp32_on_a_cpu_and_only_while_training():
+    """bf16 keeps 8 bits; formed in fp32 from the same bf16 inputs, the result is exact."""
+    model = nn.Linear(4, 2)
+    fused = F.scaled_dot_product_attention
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(2, 3, 5, 8).bfloat16().requires_grad_() for _ in range(3))
+    bias = torch.randn(5, 5)
+    with _wrapper(model).optim_context(model):
+        out = F.scaled_dot_product_attention(q, k, v, bias.bfloat16())
+    assert F.scaled_dot_product_attention is fused
+    expected = fused(q.float(), k.float(), v.float(), bias.bfloat16().float())
+    assert out.dtype == torch.bfloat16 and torch.equal(out, expected.bfloat16())
+    out.sum().backward()
+    assert q.grad is not None and torch.isfinite(q.grad).all()

@@ -9,6 +9,8 @@ train_pipeline = [
     dict(type='ChooseCaption'),
     dict(type='LoadGraphs', store=dict(type='GraphStore', root='{data_root}/graphs'),
          matcher=dict(type='LexicalMatcher')),
+    dict(type='GraphHardNegatives', num=3,
+         store=dict(type='GraphStore', root='{data_root}/graphs')),
     dict(type='PadFrames', num_frames=12)]
 
 train_dataloader = dict(

@@ -14,3 +14,6 @@ transfer = [
     dict(type='RelationalTransfer', weight=1.0),
     dict(type='TokenAlignment', weight=0.5, dim=256),
 ]
+# a caption against its false versions, a clip against its backward copy (ours; deviations.md)
+choice = dict(type='CaptionChoice')
+reversal = dict(type='VideoChoice')

@@ -4,9 +4,9 @@ Of a pair with the scores s(caption, video): *text* is right when each video pre
 caption, *video* when each caption prefers its own video, *group* when both hold. Preferring is
 strict: a tie is wrong. Chance is 1/4, 1/4 and 1/6 for independent scores.
 
-Two captions of one bag of words, or two videos of the same frames, often differ in how much a model
-likes them at all. Such a liking decides *text* and *video* while it is larger than what the model
-knows of the difference, and both fall below chance. *match* (ours) leaves it out: the right
+Two captions of one bag of words, or two videos of the same frames, often differ in how much a
+model likes them at all. Such a liking decides *text* and *video* while it is larger than what the
+model knows of the difference, and both fall below chance. *match* (ours) leaves it out: the right
 assignment of captions to videos scores higher than the swapped one; chance is 1/2.
 """
 
@@ -18,7 +18,7 @@ from torch import Tensor
 
 
 def pair_scores(scores: Tensor, factors: Sequence[str] | None = None) -> dict[str, float]:
-    """``text``, ``video``, ``group``, ``single``, ``match`` in percent, over all pairs and by factor.
+    """All five scores in percent, over all pairs and by factor.
 
     ``single`` is the share of videos that prefer their own caption, ``match`` the share of pairs
     whose right assignment wins, s00 + s11 > s01 + s10 (chance 1/2 each).

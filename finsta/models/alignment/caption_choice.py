@@ -1,4 +1,5 @@
-"""Which of these captions is true of this video? (ours)
+"""Which of these captions is true of this video, and which of these videos fits this caption?
+(ours)
 
     L = mean_i  -log softmax_k(s(c_ik, v_i))[0]
 
@@ -6,10 +7,13 @@ c_i0 is the caption, c_i1 .. c_iK its false versions made through the text graph
 (``GraphHardNegatives``). The contrast is inside one video, so nothing that all versions share -
 which things are there - helps: only what the edit broke does. It is applied to every score that
 the host has: cosine times temperature, and the log-odds of its matching head.
+
+``VideoChoice`` is the other direction with the clip and the same clip backwards, which holds the
+same frames: a caption tells them apart by what happens, if at all. (Backward clips as negatives:
+Bagad et al. 2023, Wang et al. 2023; a caption that is true both ways only adds a constant.)
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from finsta.registry import LOSSES
@@ -23,12 +27,14 @@ class CaptionChoice(nn.Module):
         weights: factor by kind of score, 'itc' and 'itm'; a kind that is absent counts once.
     """
 
+    name = 'choice'
+
     def __init__(self, weights: dict[str, float] | None = None) -> None:
         super().__init__()
         unknown = set(weights or ()) - {'itc', 'itm'}
         if unknown:
-            raise ValueError(f"CaptionChoice.weights has {sorted(unknown)}; the scores are 'itc' "
-                             "and 'itm'")
+            raise ValueError(f"{type(self).__name__}.weights has {sorted(unknown)}; "
+                             "the scores are 'itc' and 'itm'")
         self.weights = {'itc': 1.0, 'itm': 1.0, **(weights or {})}
 
     def forward(self, scores: dict[str, Tensor], owner: Tensor, num_samples: int
@@ -55,10 +61,32 @@ class CaptionChoice(nn.Module):
             total = torch.zeros_like(top).index_add(0, owner, (score - top[owner]).exp())
             loss = (total.log() + top - score[:num_samples]) * contested
             count = contested.sum().clamp(min=1)
-            found[f'loss_choice_{kind}'] = self.weights[kind] * loss.sum() / count
+            found[f'loss_{self.name}_{kind}'] = self.weights[kind] * loss.sum() / count
             best = (score[:num_samples] >= top) & contested
-            found[f'choice_{kind}_acc'] = best.sum() / count
+            found[f'{self.name}_{kind}_acc'] = best.sum() / count
         return found
+
+
+@LOSSES.register_module()
+class VideoChoice(CaptionChoice):
+    """Cross entropy over a clip and its backward copy, for samples whose text graph could be
+    broken (a text without a relation says nothing about time).
+
+    Args:
+        weights: as in :class:`CaptionChoice`. Losses are called ``loss_reversal_<kind>``.
+    """
+
+    name = 'reversal'
+
+
+def backwards(frames: Tensor, mask: Tensor | None) -> Tensor:
+    """The real frames (B, F, ...) in reverse order; padding (mask (B, F) False) stays last."""
+    if mask is None:
+        return frames.flip(1)
+    place = torch.arange(frames.shape[1], device=frames.device).expand(mask.shape)
+    count = mask.sum(1, keepdim=True)
+    order = torch.where(place < count, count - 1 - place, place)
+    return frames.gather(1, order.view(*order.shape, *[1] * (frames.dim() - 2)).expand_as(frames))
 
 
 def owners(negatives: list[list[str]], device: torch.device | str = 'cpu') -> Tensor:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 # before torch and transformers are imported
@@ -60,17 +61,27 @@ def toy_config(tmp_path, monkeypatch) -> Path:
     return path
 
 
-@pytest.fixture()
-def tool(tmp_path):
-    """``tool('train.py', *args)`` runs a file of tools/ in tmp_path; a CompletedProcess."""
+@pytest.fixture(scope='session')
+def tool_in():
+    """``tool_in(folder)('train.py', *args)`` runs a file of tools/ in the folder; a
+    CompletedProcess. ``kill_when``: see tests/utils/programs.py; for Python files only."""
     from tests.utils.programs import run_program
 
-    def run(name: str, *args: object, **env: str) -> subprocess.CompletedProcess:
-        script = REPO / 'tools' / name
-        env = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(REPO), str(WORLD)]),
-               'OMP_NUM_THREADS': '1', 'PYTHON': sys.executable, **env}
-        if script.suffix == '.py':
-            return run_program(script, *args, cwd=tmp_path, env=env)
-        return subprocess.run(['bash', str(script), *map(str, args)], cwd=tmp_path, env=env,
-                              capture_output=True, text=True, timeout=200)
-    return run
+    def of(folder: Path) -> Callable[..., subprocess.CompletedProcess]:
+        def run(name: str, *args: object, kill_when: Callable[[], bool] | None = None,
+                **env: str) -> subprocess.CompletedProcess:
+            script = REPO / 'tools' / name
+            env = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(REPO), str(WORLD)]),
+                   'OMP_NUM_THREADS': '1', 'PYTHON': sys.executable, **env}
+            if script.suffix == '.py':
+                return run_program(script, *args, cwd=folder, env=env, kill_when=kill_when)
+            return subprocess.run(['bash', str(script), *map(str, args)], cwd=folder, env=env,
+                                  capture_output=True, text=True, timeout=200)
+        return run
+    return of
+
+
+@pytest.fixture()
+def tool(tmp_path, tool_in):
+    """``tool_in`` of the test's own folder."""
+    return tool_in(tmp_path)

@@ -75,7 +75,7 @@ class MinimalPairs(VideoTextDataset):
     def _two(row: dict, key: str, path: str, index: int) -> tuple[str, str]:
         values = field(row, key, list, path, index)
         if len(values) != 2 or not all(isinstance(v, str) and v.strip() for v in values) \
-                or values[0] == values[1]:
+                or values[0].strip() == values[1].strip():
             raise AnnotationError(path, f'is {values!r:.120}, expected two different strings',
                                   index, key)
-        return values[0], values[1]
+        return values[0].strip(), values[1].strip()

@@ -125,7 +125,10 @@ class MSRVTT(VideoTextDataset):
         return set(splits) - held_out
 
     def _pair_rows(self) -> Iterator[dict[str, Any]]:
-        for video, text in self._read_pairs():
+        for i, (video, text) in enumerate(self._read_pairs()):
+            if not text:
+                self.tally.add('empty_caption', f'{video}, row {i} of the pairs')
+                continue
             yield dict(video_id=video, sample_id=video, text=text, captions=(text,),
                        caption_ids=(f'{video}#0',))
 

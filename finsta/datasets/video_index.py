@@ -4,16 +4,9 @@ import os
 from pathlib import Path
 
 from finsta.datasets.tally import Tally
+from finsta.utils.video_names import VIDEO_EXTENSIONS, video_stem
 
-VIDEO_EXTENSIONS = ('.avi', '.mp4', '.mkv', '.webm', '.gif', '.mov', '.m4v', '.ts', '.mpg',
-                    '.mpeg', '.wmv', '.flv', '.ogv', '.3gp')
-
-
-def video_stem(name: str) -> str:
-    """A file name without folder and without a video extension; ids may contain dots."""
-    name = name.replace('\\', '/').rsplit('/', 1)[-1]
-    stem, extension = os.path.splitext(name)
-    return stem if extension.lower() in VIDEO_EXTENSIONS else name
+__all__ = ['VIDEO_EXTENSIONS', 'VideoIndex', 'video_stem']
 
 
 class VideoIndex:

@@ -47,18 +47,22 @@ class FrozenBackboneEncoder(nn.Module):
 
     @torch.no_grad()
     def encode_labels(self, labels: Sequence[str]) -> Tensor:
-        """(n, label_dim) mean of the label's token states; computed once per label."""
+        """(n, label_dim) mean of the label's token states; computed once per label.
+
+        Each label goes through the host alone: in a batch the last digits of a row depend on the
+        number and length of the others, so that a resumed run, which meets the labels in other
+        company, would leave the uninterrupted one.
+        """
         missing = [s for s in dict.fromkeys(labels) if s not in self._cache]
         if len(self._cache) + len(missing) > self.cache_size:
             self._cache.clear()
             missing = list(dict.fromkeys(labels))
-        for start in range(0, len(missing), 512):
-            chunk = missing[start:start + 512]
+        for label in missing:
             with torch.autocast(self._device.type, enabled=False):
-                out = self.host.encode_text([s or ' ' for s in chunk])
+                out = self.host.encode_text([label or ' '])
             mask = out.text_mask.unsqueeze(-1).to(out.text.dtype)
             mean = (out.text * mask).sum(1) / mask.sum(1).clamp(min=1)
-            self._cache.update(zip(chunk, mean.float().cpu(), strict=True))
+            self._cache[label] = mean[0].float().cpu()
         if not labels:
             return torch.zeros(0, self.label_dim, device=self._device)
         return torch.stack([self._cache[s] for s in labels]).to(self._device)

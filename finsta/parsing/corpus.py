@@ -1,9 +1,9 @@
 """What a corpus holds to be parsed: texts of annotation files and data sets, gold graphs."""
 
-import csv
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,13 @@ from typing import Any
 from finsta.parsing.store import GraphStore
 from finsta.registry import DATASETS
 from finsta.structures import DynamicSceneGraph, GraphError, SceneGraph
+from finsta.utils.annotation_files import (
+    AnnotationError,
+    read_csv,
+    read_json,
+    read_json_lines,
+    read_lines,
+)
 
 # names under which published annotation files keep their sentences
 TEXT_FIELDS = ('caption', 'captions', 'question', 'sentence', 'sentences', 'text', 'description',
@@ -20,40 +27,35 @@ TEXT_FIELDS = ('caption', 'captions', 'question', 'sentence', 'sentences', 'text
 def texts_of_annotation(path: str | os.PathLike, fields: Iterable[str] = TEXT_FIELDS) -> list[str]:
     """Every distinct text of a .json, .jsonl, .csv or .txt file (each also as .gz), in order.
 
+    Blanks at the ends are cut off, and texts without a word left out, as in the data sets.
+
     Args:
         fields: keys, or column names, whose strings (or lists of strings) are texts. A .txt file
             has one text a line.
 
     Raises:
         FileNotFoundError: if the file is absent.
-        ValueError: if it cannot be parsed or holds none of the fields, naming what it holds.
+        AnnotationError: if it cannot be parsed.
+        ValueError: if it holds none of the fields, naming what it holds.
     """
     path, fields = Path(path), set(fields)
     suffix = Path(path.stem).suffix if path.suffix == '.gz' else path.suffix
     seen_keys: set[str] = set()
-    try:
-        with _open_text(path) as file:
-            if suffix == '.txt':
-                found = [line.strip() for line in file if line.strip()]
-            elif suffix == '.csv':
-                found = list(_walk(list(csv.DictReader(file)), fields, seen_keys))
-            elif suffix in ('.jsonl', '.ndjson'):
-                found = list(_walk([json.loads(row) for row in file if row.strip()], fields,
-                                   seen_keys))
-            else:
-                found = list(_walk(json.load(file), fields, seen_keys))
-    except (json.JSONDecodeError, UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f'{path}: cannot be parsed as {suffix or "JSON"}: {error}') from error
+    if suffix == '.txt':
+        found = read_lines(path)
+    else:
+        if suffix == '.csv':
+            data = list(read_csv(path))
+        elif suffix in ('.jsonl', '.ndjson'):
+            data = read_json_lines(path)
+        else:
+            data = read_json(path)
+        # stripped, as the data sets strip them: a graph is found by its exact text
+        found = [text.strip() for text in _walk(data, fields, seen_keys) if text.strip()]
     if not found:
         raise ValueError(f'{path}: no text found; looked for the keys {sorted(fields)}, the file '
                          f'has {sorted(seen_keys)[:20]}. Name the right ones with --fields')
     return list(dict.fromkeys(found))
-
-
-def _open_text(path: Path):
-    if path.suffix == '.gz':
-        return gzip.open(path, 'rt', encoding='utf-8', newline='')
-    return open(path, encoding='utf-8', newline='')
 
 
 def _walk(data: Any, fields: set[str], seen_keys: set[str]) -> Iterator[str]:
@@ -112,6 +114,7 @@ def import_gold(folder: str | os.PathLike, store: GraphStore, table: str) -> dic
 
     Raises:
         FileNotFoundError: if the file is absent.
+        AnnotationError: if the archive is damaged; the rows before that are imported.
     """
     folder = Path(folder)
     name = f'{table}.jsonl.gz'
@@ -120,22 +123,31 @@ def import_gold(folder: str | os.PathLike, store: GraphStore, table: str) -> dic
         raise FileNotFoundError(f'no {name} in {folder} nor in {folder / "gold"}; SynthVL writes '
                                 'it beside the videos (tools/datasets/make_synthvl.py)')
     counts = {'imported': 0, 'failed': 0}
-    with _open_text(path) as file:
-        for number, line in enumerate(file, 1):
-            where = f'{path.name}, line {number}'
-            try:
-                row = json.loads(line)
-                if table == 'texts':
-                    graph = SceneGraph.from_dict(row['tsg'], where)
-                    store.put_text(row['text'], graph, video_id=row['video_id'])
-                else:
-                    graph = DynamicSceneGraph.from_dict(row['dsg'], where)
-                    store.put_video(row['video_id'], graph)
-            except (GraphError, ValueError, KeyError, TypeError, AttributeError) as error:
-                reason = f'key {error} is missing' if isinstance(error, KeyError) else str(error)
-                store.put_failure(table[:-1], where, reason)
-                counts['failed'] += 1
+    for number, line in enumerate(_packed_lines(path), 1):
+        where = f'{path.name}, line {number}'
+        try:
+            row = json.loads(line)
+            if table == 'texts':
+                graph = SceneGraph.from_dict(row['tsg'], where)
+                store.put_text(row['text'], graph, video_id=row['video_id'])
             else:
-                counts['imported'] += 1
+                graph = DynamicSceneGraph.from_dict(row['dsg'], where)
+                store.put_video(row['video_id'], graph)
+        except (GraphError, ValueError, KeyError, TypeError, AttributeError) as error:
+            reason = f'key {error} is missing' if isinstance(error, KeyError) else str(error)
+            store.put_failure(table[:-1], where, reason)
+            counts['failed'] += 1
+        else:
+            counts['imported'] += 1
     store.flush()
     return counts
+
+
+def _packed_lines(path: Path) -> Iterator[str]:
+    """Lines of a .gz file, one at a time: gold graphs of a corpus are larger than memory."""
+    try:
+        with gzip.open(path, 'rt', encoding='utf-8', newline='\n') as file:
+            yield from file
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise AnnotationError(path, f'the archive is damaged ({error})',
+                              remedy='fetch or generate it again') from error

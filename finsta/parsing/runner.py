@@ -24,11 +24,10 @@ from mmengine.logging import print_log
 
 from finsta.parsing.store import GraphStore
 from finsta.registry import SG_PARSERS
+from finsta.utils.video_names import VIDEO_EXTENSIONS, video_stem
 
 # what reading a broken file may raise; anything else is a fault of ours and stops the run
 _READ_ERRORS = (OSError, ValueError, RuntimeError, EOFError)
-VIDEO_SUFFIXES = frozenset({'.avi', '.mp4', '.mkv', '.webm', '.gif', '.mov', '.ts', '.m4v', '.flv',
-                            '.wmv', '.mpg', '.mpeg', '.3gp'})
 
 
 @dataclass
@@ -97,14 +96,17 @@ def parse_texts(texts: Iterable[str], parser: dict, store: GraphStore,
 
 def parse_videos(videos: Iterable[str | os.PathLike], parser: dict, store: GraphStore,
                  options: RunOptions) -> ParseReport:
-    """Parse video files into ``store``, by file stem.
+    """Parse video files, or ids that an annotation parser knows, into ``store``.
+
+    A graph is stored under the file name without folder and video extension, which is the id that
+    the data sets look up; an id with dots in it stays whole.
 
     Raises:
-        ValueError: if two files have the same stem.
+        ValueError: if two files have the same id.
     """
     paths: dict[str, str] = {}
     for video in videos:
-        stem = Path(video).stem
+        stem = video_stem(os.fspath(video))
         if paths.setdefault(stem, str(video)) != str(video):
             raise ValueError(f'{paths[stem]} and {video} have the same id {stem!r}; parse them '
                              'into different stores')
@@ -120,14 +122,14 @@ def list_videos(source: str | os.PathLike) -> list[str]:
     source = Path(source)
     if source.is_dir():
         found = sorted(str(p) for p in source.rglob('*')
-                       if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file())
+                       if p.suffix.lower() in VIDEO_EXTENSIONS and p.is_file())
         if not found:
             raise FileNotFoundError(f'no video in {source} (looked for '
-                                    f'{", ".join(sorted(VIDEO_SUFFIXES))})')
+                                    f'{", ".join(sorted(VIDEO_EXTENSIONS))})')
         return found
     if not source.is_file():
         raise FileNotFoundError(f'no such folder, list or video: {source}')
-    if source.suffix.lower() in VIDEO_SUFFIXES:
+    if source.suffix.lower() in VIDEO_EXTENSIONS:
         return [str(source)]
     lines = source.read_text(encoding='utf-8').splitlines()
     return list(dict.fromkeys(line.strip() for line in lines if line.strip()))

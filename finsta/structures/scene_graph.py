@@ -10,95 +10,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-NODE_KINDS = ('object', 'attribute', 'predicate', 'predicate_attribute')
-# forward edge type -> (allowed source kind, allowed target kind)
-EDGE_SCHEMA = {
-    'subject': ('object', 'predicate'),
-    'object': ('predicate', 'object'),
-    'attribute': ('object', 'attribute'),
-    'predicate_attribute': ('predicate', 'predicate_attribute'),
-}
-EDGE_TYPES = tuple(EDGE_SCHEMA)
-SCHEMA_VERSION = 1
+from finsta.structures.nodes import (
+    EDGE_SCHEMA,
+    EDGE_TYPES,
+    NODE_KINDS,
+    Edge,
+    GraphError,
+    Node,
+    check_node,
+    int_pair,
+)
+
 MAX_NODES = 4096
 MAX_FRAMES = 4096
-
-
-class GraphError(ValueError):
-    """A graph that contradicts itself; the message names the place."""
-
-
-class Edge(NamedTuple):
-    """A forward edge between two node indices; ``type`` is a key of ``EDGE_SCHEMA``."""
-
-    src: int
-    dst: int
-    type: str
-
-
-@dataclass(frozen=True)
-class Node:
-    """One node.
-
-    Attributes:
-        kind: one of ``NODE_KINDS``.
-        label: lower-case words ("man", "red", "pick up", "quickly").
-        span: character offsets [start, end) in the text it came from; None for visual nodes.
-        mentions: further spans of the same thing (pronouns, repeated noun phrases).
-        box: (cx, cy, w, h) as fractions of the source frame; None for text nodes.
-        entity: identity of the thing inside its graph: a track of the video, a coreference
-            chain of the text; gold graphs share the numbers between text and video.
-        score: confidence of the parser in [0, 1].
-    """
-
-    kind: str
-    label: str
-    span: tuple[int, int] | None = None
-    mentions: tuple[tuple[int, int], ...] = ()
-    box: tuple[float, float, float, float] | None = None
-    entity: int | None = None
-    score: float = 1.0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types; fields at their default are left out."""
-        out: dict[str, Any] = {'kind': self.kind, 'label': self.label}
-        if self.span is not None:
-            out['span'] = list(self.span)
-        if self.mentions:
-            out['mentions'] = [list(m) for m in self.mentions]
-        if self.box is not None:
-            out['box'] = [round(float(v), 6) for v in self.box]
-        if self.entity is not None:
-            out['entity'] = self.entity
-        if self.score != 1.0:
-            out['score'] = round(float(self.score), 4)
-        return out
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any], where: str = 'node') -> 'Node':
-        """Inverse of :meth:`to_dict`.
-
-        Raises:
-            GraphError: on a missing key or a wrong type, naming ``where`` and the key.
-        """
-        if not isinstance(data, dict):
-            raise GraphError(f'{where}: a node is an object with "kind" and "label", '
-                             f'got {type(data).__name__}')
-        try:
-            return cls(kind=str(data['kind']), label=str(data['label']),
-                       span=_pair(data.get('span')),
-                       mentions=tuple(_pair(m) for m in data.get('mentions', ())),
-                       box=None if data.get('box') is None else _box(data['box']),
-                       entity=None if data.get('entity') is None else int(data['entity']),
-                       score=float(data.get('score', 1.0)))
-        except KeyError as error:
-            raise GraphError(f'{where}: key {error} is missing') from error
-        except (TypeError, ValueError) as error:
-            raise GraphError(f'{where}: {error}') from error
 
 
 @dataclass(frozen=True)
@@ -131,7 +59,7 @@ class SceneGraph:
         if len(self.nodes) > MAX_NODES:
             raise GraphError(f'{where}: {len(self.nodes)} nodes, at most {MAX_NODES} are allowed')
         for i, node in enumerate(self.nodes):
-            _check_node(node, self.text, f'{where}, node {i}')
+            check_node(node, self.text, f'{where}, node {i}')
         for i, edge in enumerate(self.edges):
             place = f'{where}, edge {i}'
             if edge.type not in EDGE_SCHEMA:
@@ -294,7 +222,7 @@ class DynamicSceneGraph:
         try:
             return cls(tuple(frames), tuple(data.get('times', range(len(frames)))),
                        tuple(tuple(int(i) for i in p) for p in data.get('predecessors', ())),
-                       str(data.get('video', '')), _pair(data.get('size')),
+                       str(data.get('video', '')), int_pair(data.get('size')),
                        str(data.get('parser', '')))
         except (TypeError, ValueError) as error:
             raise GraphError(f'{where}: {error}') from error
@@ -374,33 +302,3 @@ def _identity_keys(graph: SceneGraph) -> list[tuple | None]:
         if hangs and keys[edge.dst] is None and keys[edge.src] is not None:
             keys[edge.dst] = (edge.type, graph.nodes[edge.dst].label, keys[edge.src])
     return keys
-
-
-def _check_node(node: Node, text: str | None, where: str) -> None:
-    if node.kind not in NODE_KINDS:
-        raise GraphError(f'{where}: kind {node.kind!r} is none of {list(NODE_KINDS)}')
-    if not isinstance(node.label, str):
-        raise GraphError(f'{where}: label must be a string, got {type(node.label).__name__}')
-    for span in ((node.span,) if node.span is not None else ()) + tuple(node.mentions):
-        end = len(text) if text is not None else span[1]
-        if not 0 <= span[0] <= span[1] <= end:
-            raise GraphError(f'{where}: span {tuple(span)} lies outside the text of {end} '
-                             'characters')
-    if node.box is not None:
-        if not all(np.isfinite(v) and -1.0 <= v <= 2.0 for v in node.box):
-            raise GraphError(f'{where}: box {tuple(node.box)} must be (cx, cy, w, h) as fractions '
-                             'of the frame')
-        if node.box[2] < 0 or node.box[3] < 0:
-            raise GraphError(f'{where}: box {tuple(node.box)} has a negative size')
-
-
-def _pair(value: Any) -> tuple[int, int] | None:
-    if value is None:
-        return None
-    first, second = value
-    return int(first), int(second)
-
-
-def _box(value: Any) -> tuple[float, float, float, float]:
-    cx, cy, w, h = (float(v) for v in value)
-    return cx, cy, w, h

@@ -95,18 +95,52 @@ def read_text(path: str | Path) -> str:
 def read_json(path: str | Path, kind: type | None = None) -> Any:
     """Parsed JSON; ``kind`` (list or dict) is what the layout has at the top.
 
+    Half of a surrogate pair (an emoji that was cut) has no UTF-8 form, so that tokenisers refuse
+    it; it becomes a question mark.
+
     Raises:
         AnnotationError: unreadable JSON (with line and column) or another type at the top.
     """
+    text = read_text(path)
     try:
-        data = json.loads(read_text(path))
-    except (json.JSONDecodeError, RecursionError) as error:
+        data = json.loads(text)
+        if '\\ud' in text or '\\uD' in text:
+            data = _well_formed(data)
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a ValueError
         raise AnnotationError(path, f'is not valid JSON ({error})', remedy='fetch it again') \
             from error
     if kind is not None and not isinstance(data, kind):
         raise AnnotationError(path, f'has a {type(data).__name__} at the top, expected a '
                               f'{kind.__name__}')
     return data
+
+
+def _well_formed(data: Any) -> Any:
+    """The same data with a question mark for each half of a surrogate pair."""
+    if isinstance(data, str):
+        return data.encode('utf-8', 'replace').decode('utf-8')
+    if isinstance(data, list):
+        return [_well_formed(value) for value in data]
+    if isinstance(data, dict):
+        return {_well_formed(key): _well_formed(value) for key, value in data.items()}
+    return data
+
+
+def read_json_lines(path: str | Path) -> list[Any]:
+    """One JSON value a line, as :func:`read_json` reads a file; empty lines do not count.
+
+    Raises:
+        AnnotationError: naming the line (0-based).
+    """
+    out = []
+    for i, line in enumerate(read_text(path).split('\n')):
+        if line.strip():
+            try:
+                out.append(_well_formed(json.loads(line)))
+            except (ValueError, RecursionError) as error:
+                raise AnnotationError(path, f'is not valid JSON ({error})', i,
+                                      remedy='fetch it again') from error
+    return out
 
 
 def read_csv(path: str | Path, columns: Sequence[str] = (), names: Sequence[str] | None = None,
@@ -125,10 +159,15 @@ def read_csv(path: str | Path, columns: Sequence[str] = (), names: Sequence[str]
     if missing:
         raise AnnotationError(path, f'has the columns {reader.fieldnames}, without {missing}',
                               key=missing[0])
-    for i, row in enumerate(reader):
-        if None in row or None in row.values():
-            raise AnnotationError(path, f'has not {len(reader.fieldnames)} fields', row=i)
-        yield row
+    count = 0
+    try:
+        for row in reader:
+            if None in row or None in row.values():
+                raise AnnotationError(path, f'has not {len(reader.fieldnames)} fields', row=count)
+            yield row
+            count += 1
+    except csv.Error as error:
+        raise AnnotationError(path, f'is no table ({error})', row=count) from error
 
 
 def read_lines(path: str | Path) -> list[str]:

@@ -142,3 +142,13 @@ def test_the_published_partitions_have_their_sizes(shared_data, tmp_path, monkey
 
     assert [count(s, 'full') for s in ('train', 'val', 'test')] == [6513, 497, 2990]
     assert (count('train', '1k-A'), count('test', '1k-A')) == (9000, 1000)
+
+
+def test_a_pair_without_a_sentence_is_counted(root):
+    path = root / 'test_1kA.csv'
+    path.write_text(path.read_text().rstrip('\n') + '\nret9,msr3,video3,"  "\n')
+    data = MSRVTT(data_root=str(root), split='test', partition='1k-A', test_mode=True)
+    assert all(s.text for s in samples(data))
+    assert data.tally.summary() == {'empty_caption': 1}
+    train = MSRVTT(data_root=str(root), partition='1k-A')
+    assert 'video3' not in {s.video_id for s in samples(train)}  # still held out

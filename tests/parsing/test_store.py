@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip('pyarrow')
 
-from finsta.parsing.store import STORE_VERSION, GraphStore
+from finsta.parsing.store import STORE_VERSION, DamagedShard, GraphStore
 from finsta.parsing.store.shards import TABLES, write_shard
 from finsta.registry import GRAPH_STORES
 from finsta.structures import DynamicSceneGraph, GraphError, Node, SceneGraph
@@ -268,3 +268,23 @@ def test_pickle_opens_again_and_refuses_unwritten_rows(tmp_path):
     writer.put_text('new', text_graph('new'))
     with pytest.raises(ValueError, match='flush'):
         pickle.dumps(writer)
+
+
+def test_damage_of_a_video_s_own_text_graph_leaves_the_general_one(tmp_path):
+    """The look-up that finds the damage already falls back, not only the next one."""
+    own, general = SceneGraph((Node('object', 'own'),)), SceneGraph((Node('object', 'general'),))
+    for video, graph in (('v', own), (None, general)):
+        with GraphStore(tmp_path, readonly=False) as store:
+            store.put_text('a dog', graph, video)
+    store = GraphStore(tmp_path)
+    assert store.has_text('a dog', 'v')
+    first = sorted((tmp_path / 'texts').glob('*.parquet'))[0]
+    store._shards['texts'][0].read_graphs = _damaged(first)
+    assert store.get_text('a dog', 'v') == general
+    assert list(store.damaged) == [str(first)]
+
+
+def _damaged(path):
+    def read(group):
+        raise DamagedShard(f'{path}: a page is damaged')
+    return read

@@ -1,9 +1,13 @@
 import importlib.util
+import json
 import random
 
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from finsta.models import FinstaModel
 
 
 @pytest.fixture(scope='module')
@@ -36,3 +40,33 @@ def test_parameters(tool_module):
     layer.bias.requires_grad_(False)
     assert tool_module.parameters(layer) == 9 and tool_module.parameters(layer, True) == 6
     assert tool_module.parameters(None) == 0
+
+
+def test_not_computing_changes_no_count(tool_module):
+    """The count of a post-training step, forward and backward, with and without the products."""
+    from tests.models.tiny import BACKBONE, TEACHER, TRANSFER, batch
+    teacher = {**TEACHER, 'encoder': {**TEACHER['encoder'], 'ops': 'dense'}}
+    model = FinstaModel(BACKBONE, teacher=teacher, transfer=TRANSFER)
+    rows = batch()
+    tool_module.frozen_encoder(model, rows)  # labels are in the cache in both runs
+    skipped = tool_module.training_step(model, rows)
+    with FlopCounterMode(display=False) as counter:
+        losses = model(**rows, mode='loss')
+        sum(v.mean() for k, v in losses.items() if 'loss' in k).backward()
+    assert skipped == counter.get_total_flops() > 0
+
+
+def test_inference_costs_nothing_more_and_the_parts_add_up(tool, tmp_path):
+    done = tool('analysis/get_flops.py', 'configs/synthvl/posttrain_msvd.py', '--train', '--batch',
+                2, '--frames', 4, '--out', 'flops.json')
+    assert done.returncode == 0, done.stderr
+    data = json.loads((tmp_path / 'flops.json').read_text())
+    figures = data['figures']
+    assert data['graph_attention'] == 'dense' and '--batch 2' in data['command']
+    assert figures['added at inference, %'] == 0
+    assert figures['added by the structure, %'] == pytest.approx(
+        figures['of which the frozen node encoder, %']
+        + figures['of which graph encoders, losses, transfer, %'])
+    assert 25 < figures['of which the frozen node encoder, %'] < 35  # a third: forward only
+    assert figures['training FLOPs per sample, with structure'] > figures[
+        'training FLOPs per sample, backbone alone'] > 2 * figures['inference FLOPs per sample']

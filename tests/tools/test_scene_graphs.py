@@ -289,7 +289,7 @@ def test_texts_of_a_config(folder, call):
 @pytest.mark.parametrize(('args', 'message'), [
     ((), 'nothing to parse'),
     (('--ann', 'none.json'), 'none.json'),
-    (('--ann', 'broken.json'), 'cannot be parsed'),
+    (('--ann', 'broken.json'), 'broken.json: is not valid JSON'),
     (('--ann', 'other.json'), 'Name the right ones with --fields'),
     (('--texts', 'mine.txt', '--parser', 'NoSuchParser'), 'NoSuchParser'),
     (('--texts', 'mine.txt', '--parser', 'BrokenParser'), 'weights are missing'),

@@ -82,3 +82,19 @@ def test_fields_have_a_type():
                              ([1], int, 'expected an object')):
         with pytest.raises(AnnotationError, match=words):
             field(row, 'k', kind, 'f', 7)
+
+
+def test_half_of_a_surrogate_pair_becomes_a_question_mark(tmp_path):
+    r"""A cut emoji ("\ud83d") has no UTF-8 form: tokenisers, logs and stores would fail on it."""
+    (tmp_path / 'a.json').write_text(
+        r'{"\udc00k": ["cut \ud83d", "\ud83d\ude00", {"a": "\uD800"}]}')
+    assert read_json(tmp_path / 'a.json') == {'?k': ['cut ?', '😀', {'a': '?'}]}
+
+
+def test_endless_fields_and_numbers_are_named(tmp_path):
+    (tmp_path / 'a.csv').write_text('question\nwhat?\n' + 'why ' * 50_000 + '\n')
+    with pytest.raises(AnnotationError, match=r'a\.csv, row 1: is no table .field larger'):
+        list(read_csv(tmp_path / 'a.csv'))
+    (tmp_path / 'a.json').write_text('[' + '9' * 5000 + ']')
+    with pytest.raises(AnnotationError, match='not valid JSON'):
+        read_json(tmp_path / 'a.json')

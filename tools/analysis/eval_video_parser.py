@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import DictAction
 
-from finsta.parsing.noise import corrupt
 from finsta.parsing.video.layouts.common import load_jsonl, need
 from finsta.parsing.video.scoring import Score, f1
 from finsta.registry import SG_PARSERS
 from finsta.structures import DynamicSceneGraph
+from finsta.structures.noise import add_noise
 
 KNOBS = ('drop', 'relabel', 'jitter', 'split_tracks')
 _SUFFIXES = ('.avi', '.mp4', '.mkv', '.webm', '.gif')
@@ -43,7 +43,8 @@ def main(argv: list[str] | None = None) -> int:
               'tools/datasets/make_synthvl.py', file=sys.stderr)
         return 1
     command = f'python tools/analysis/eval_video_parser.py --data {args.data}'
-    results = {'command': command + (f' --limit {args.limit}' if args.limit else ''),
+    results = {'command': command + (f' --limit {args.limit}' if args.limit else '')
+               + (f' --noise {" ".join(map(str, args.noise))}' if args.noise else ''),
                'data': str(args.data), 'parser': args.parser, 'videos': len(present),
                'options': args.cfg_options or {}}
     if not args.only_noise:
@@ -150,8 +151,7 @@ def evaluate_noise(rows: list[dict], rates: list[float], seed: int) -> dict:
         for names in (*((k,) for k in KNOBS), KNOBS):
             score, rng = Score(), np.random.default_rng(seed)
             for row in rows:
-                score.add(row['dsg'], corrupt(row['dsg'], **dict.fromkeys(names, rate),
-                                              generator=rng))
+                score.add(row['dsg'], add_noise(row['dsg'], rng, **dict.fromkeys(names, rate)))
             label = names[0] if len(names) == 1 else 'all four'
             out[f'{label} {rate:g}'] = score.summary()
     return out

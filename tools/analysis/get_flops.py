@@ -4,25 +4,40 @@ examples:
   python tools/analysis/get_flops.py configs/finsta/videoqa_msvd.py
   python tools/analysis/get_flops.py configs/finsta/posttrain_msvd.py --train --batch 4 \\
       --frames 8 --objects 10
+  # a host of HD-VILA's size (about 310 M), 7 frames, the default teacher
+  python tools/analysis/get_flops.py configs/finsta/posttrain_msvd.py --hd-vila --train \\
+      --batch 1 --frames 7 --objects 10 --out docs/en/results/flops.json
 
 Inference is the backbone's encoding of one batch. With --train, a whole training step (forward
 and backward) of the post-training model is compared with the same step of the backbone alone; the
 graphs are random ones of the given size. Counted are matrix products, convolutions and attention
-(torch's FlopCounterMode): one multiply-add is two FLOPs. Sparse sums of the dgl back end are not
-counted; force the torch one in the config for a fair comparison.
+(torch's FlopCounterMode, from shapes alone): one multiply-add is two FLOPs. Sparse sums are not
+counted, so graph attention runs on the dense back end unless the config names one: padded matrix
+products, which is more than the sparse back ends do. The frozen node encoder's share is its
+forward pass over the frames; labels are encoded once in a run and left out.
+
+--hd-vila puts a CLIP4Clip with ViT-L's width in the place of the config's backbone: 20 blocks of
+1024 on patches of 14 in 224 pixels, a text tower of 8 blocks of 768, random weights. It has
+HD-VILA's number of parameters and frames, not its architecture.
 """
 
 import argparse
+import functools
 import json
 import random
+import shlex
+import sys
 
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from finsta.engine.launch import UsageError, errors_in_sentences, find_config
+from finsta.evaluation.metrics.base import write_json
 from finsta.registry import MODELS
 from finsta.structures import (
     CrossEdge,
@@ -35,6 +50,12 @@ from finsta.structures import (
     VideoTextSample,
 )
 
+HD_VILA_SIZE = dict(
+    type='CLIP4Clip', tokenizer='tiny', temporal='meanP', num_frames=7, max_text_length=50,
+    text=dict(hidden_size=768, intermediate_size=3072, num_hidden_layers=8,
+              num_attention_heads=12, max_position_embeddings=77),
+    vision=dict(hidden_size=1024, intermediate_size=4096, num_hidden_layers=20,
+                num_attention_heads=16, image_size=224, patch_size=14))
 WORDS = ('a', 'the', 'man', 'dog', 'ball', 'red', 'blue', 'small', 'runs', 'throws', 'holds')
 
 
@@ -50,7 +71,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--objects', type=int, default=5, help='per text and per key frame')
     parser.add_argument('--train', action='store_true', help='a training step, with and without '
                         'the structure')
+    parser.add_argument('--hd-vila', action='store_true', help='a host of about 310 M parameters '
+                        "instead of the config's backbone")
     parser.add_argument('--json', action='store_true', help='print JSON only')
+    parser.add_argument('--out', help='write the figures there too, with the command')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={},
                         metavar='KEY=VALUE')
     parser.add_argument('--debug', action='store_true', help='show tracebacks of all errors')
@@ -100,9 +124,22 @@ def random_batch(model: nn.Module, args: argparse.Namespace) -> dict:
                                       sample_id=str(k)) for k, text in enumerate(texts)])
 
 
+class _NotComputed(TorchDispatchMode):
+    """The operations that are counted return zeros of the right shape, so that a large model is
+    counted in seconds; everything else (graphs, indices, losses) runs."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func._overloadpacket not in flop_registry:
+            return func(*args, **(kwargs or {}))
+        move = functools.partial(tree_map_only, torch.Tensor, lambda x: x.to('meta'))
+        out = func(*move(args), **move(kwargs or {}))
+        device = next(x.device for x in tree_leaves(args) if isinstance(x, torch.Tensor))
+        return tree_map_only(torch.Tensor, lambda x: torch.zeros_like(x, device=device), out)
+
+
 def count(function) -> int:
-    """FLOPs of one call."""
-    with FlopCounterMode(display=False) as counter:
+    """FLOPs of one call, counted from the shapes of its matrix products."""
+    with _NotComputed(), FlopCounterMode(display=False) as counter:
         function()
     return counter.get_total_flops()
 
@@ -123,6 +160,23 @@ def training_step(model: nn.Module, batch: dict) -> int:
     return count(step)
 
 
+def inference_flops(model: nn.Module, batch: dict) -> int:
+    """FLOPs of encoding a batch for a task."""
+    with torch.no_grad():
+        return count(lambda: model.eval().encode(batch['inputs']))
+
+
+def frozen_encoder(model: nn.Module, batch: dict) -> int:
+    """FLOPs of the frozen node encoder on the batch's frames; fills its cache of labels."""
+    inputs, encoder = batch['inputs'], model.teacher.node_encoder
+    for graphs in (inputs['graphs'].tsg, inputs['graphs'].dsg):
+        encoder.encode_labels(graphs.labels)
+    frames = model.backbone.preprocess_frames(inputs['frames'])
+    return count(lambda: encoder.encode_regions(
+        frames, inputs['frame_mask'], inputs['crop'], inputs['graph_frames'],
+        inputs['graphs'].dsg))
+
+
 def measure(config: Config, args: argparse.Namespace) -> dict[str, float]:
     """All figures of the report."""
     init_default_scope(config.get('default_scope', 'finsta'))
@@ -133,22 +187,43 @@ def measure(config: Config, args: argparse.Namespace) -> dict[str, float]:
     elif config.model.get('teacher') is None:
         raise UsageError(f'{args.config} has no teacher; --train compares a post-training step '
                          'with and without it')
+    else:
+        config.model.teacher.setdefault('encoder', {}).setdefault('ops', 'dense')
+    if args.hd_vila:
+        config.model.backbone = HD_VILA_SIZE
     model = MODELS.build(config.model)
     batch = random_batch(model, args)
     figures = {'parameters of the backbone': parameters(model.backbone)}
-    with torch.no_grad():
-        figures['inference FLOPs per sample'] = count(
-            lambda: model.eval().encode(batch['inputs'])) / args.batch
+    teacher, model.teacher = model.teacher, None
+    inference = inference_flops(model, batch)
+    model.teacher = teacher
+    figures['inference FLOPs per sample'] = inference / args.batch
     if args.train:
         figures['parameters of the structure'] = parameters(model.teacher, True) \
             + parameters(model.transfer, True)
+        frozen = frozen_encoder(model, batch)
         whole = training_step(model, batch)
-        model.teacher = None
+        teacher, model.teacher = model.teacher, None
         alone = training_step(model, batch)
+        model.teacher = teacher
         figures.update({'training FLOPs per sample, backbone alone': alone / args.batch,
                         'training FLOPs per sample, with structure': whole / args.batch,
-                        'added by the structure, %': 100 * (whole / alone - 1)})
+                        'added by the structure, %': 100 * (whole / alone - 1),
+                        'of which the frozen node encoder, %': 100 * frozen / alone,
+                        'of which graph encoders, losses, transfer, %':
+                            100 * ((whole - frozen) / alone - 1),
+                        'added at inference, %': 100 * (inference_flops(model, batch)
+                                                        / inference - 1)})
     return figures
+
+
+def host_of(config: Config) -> str:
+    """One line on the backbone."""
+    backbone = config.model.backbone
+    vision = backbone.get('vision')
+    return backbone.type if vision is None else (
+        f'{backbone.type}, {vision.num_hidden_layers} x {vision.hidden_size}, patches of '
+        f'{vision.patch_size} in {vision.image_size} px')
 
 
 def main() -> None:
@@ -157,6 +232,13 @@ def main() -> None:
         config = Config.fromfile(find_config(args.config))
         config.merge_from_dict(args.cfg_options)
         figures = measure(config, args)
+    if args.out:
+        write_json(args.out, dict(
+            command='python tools/analysis/get_flops.py ' + shlex.join(sys.argv[1:]),
+            torch=torch.__version__, host=host_of(config),
+            graph_attention=config.model.teacher.encoder.ops if args.train else None,
+            batch=args.batch, frames=args.frames, words=args.words, objects=args.objects,
+            figures=figures))
     if args.json:
         print(json.dumps(figures))
         return

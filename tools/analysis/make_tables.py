@@ -145,6 +145,40 @@ def benchmark_reader(root: Path, _: str) -> str:
     return grid(['file', *(n.replace('_', ' ') for n in names)], rows) + source(data)
 
 
+def benchmark_store(root: Path, _: str) -> str:
+    """Rows a second of the graph store."""
+    data = load(root, 'benchmark_store')
+    head = ['graphs', 'clock', 'nodes a graph', 'bytes a graph', 'written, rows/s',
+            'read cold, rows/s', 'read warm, rows/s', 'opened in s']
+    if data is None:
+        return grid(head, [])
+    rows = [[f'{data["rows"]} {name}', clock, number(t['nodes_a_row']),
+             number(t['bytes_a_row'], 0),
+             *(number(t[f'{k}_rows_per_{clock}_second'], 0) for k in ('write', 'cold', 'warm')),
+             number(t[f'open_{clock}_seconds'], 3)]
+            for name, t in data['tables'].items() for clock in ('processor', 'wall')]
+    return grid(head, rows) + source(data)
+
+
+def flops(root: Path, _: str) -> str:
+    """A post-training step against the backbone alone."""
+    data = load(root, 'flops')
+    if data is None:
+        return grid(['what', 'figure'], [])
+    figures = data['figures']
+
+    def cell(name: str, value: float) -> str:
+        if name.startswith('parameters'):
+            return f'{value / 1e6:.1f} M'
+        return f'{value / 1e9:.1f} G' if 'FLOPs' in name else f'+{value:.1f} %'
+    rows = [[name.removesuffix(', %'), cell(name, value)] for name, value in figures.items()]
+    size = (f'Host: {data["host"]}; batch {data["batch"]}, {data["frames"]} frames, '
+            f'{data["words"]} words, {data["objects"]} objects a graph and key frame (each with '
+            f'an attribute, a predicate between neighbours); graph attention: '
+            f'{data["graph_attention"]}; torch {data["torch"]}.\n')
+    return grid(['what', 'figure'], rows) + source(data) + size
+
+
 def text_parser(root: Path, _: str) -> str:
     """F1 by kind of tuple."""
     data = load(root, 'text_parser')
@@ -209,7 +243,8 @@ def configs(root: Path, name: str) -> str:
 
 TABLES: dict[str, Callable[[Path, str], str]] = {
     'study': study, 'study_factors': study_factors, 'benchmark_graph': benchmark_graph,
-    'recurrence': recurrence, 'benchmark_reader': benchmark_reader, 'text_parser': text_parser,
+    'recurrence': recurrence, 'benchmark_reader': benchmark_reader,
+    'benchmark_store': benchmark_store, 'flops': flops, 'text_parser': text_parser,
     'video_parser': video_parser, 'configs': configs}
 
 

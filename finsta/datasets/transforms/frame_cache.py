@@ -65,15 +65,18 @@ class FrameCache:
         self.max_frames, self.max_bytes = max_frames, max_bytes
         self.tally = Tally('frame cache')
 
-    def open(self, path: str, backend: str = 'auto', limits: VideoLimits | None = None
-             ) -> VideoReader:
+    def open(self, path: str, backend: str = 'auto', limits: VideoLimits | None = None,
+             allow_truncated: bool = False) -> VideoReader:
         """A reader of the cached clip, or of the file where it is too large.
+
+        The readable part of a cut-off file (``allow_truncated``) has an entry of its own, which
+        those who want whole files do not see.
 
         Raises:
             VideoError: as :func:`open_video`.
         """
         try:
-            entry = self._entry(path)
+            entry = self._entry(path, allow_truncated)
         except OSError:
             return open_video(path, backend, limits)  # raises what is wrong with the file
         reader = self._load(path, entry)
@@ -81,7 +84,7 @@ class FrameCache:
             self.tally.counts['hit'] += 1
             return reader
         self.tally.counts['miss'] += 1
-        source = open_video(path, backend, limits)
+        source = open_video(path, backend, limits, allow_truncated)
         width, height = self._scaled(*source.size)
         count = min(len(source), self.max_frames)
         if count * width * height * 3 > self.max_bytes:
@@ -108,10 +111,11 @@ class FrameCache:
                                                        interpolation=cv2.INTER_AREA)
         return out
 
-    def _entry(self, path: str) -> Path:
+    def _entry(self, path: str, allow_truncated: bool) -> Path:
         stat = os.stat(path)
         text = '\x1f'.join(map(str, (_VERSION, os.path.abspath(path), stat.st_mtime_ns,
                                      stat.st_size, self.short_side, self.max_frames)))
+        text += '\x1fpart' if allow_truncated else ''
         name = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
         return self.root / name[:2] / f'{name}.npy'
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from finsta.datasets.transforms.base import Transform
+from finsta.datasets.transforms.video_files import VideoError, VideoLimits
 from finsta.registry import TRANSFORMS
 from finsta.utils.optional import require
 
@@ -52,6 +53,9 @@ class ResizeFrames(Transform):
     Args:
         size: an int is the new short side at the old aspect ratio; (height, width) is exact, and
             changes the aspect ratio.
+
+    Raises:
+        VideoError: a strip of pixels whose scaled frames would exceed ``VideoLimits``.
     """
 
     def __init__(self, size: int | tuple[int, int]) -> None:
@@ -63,6 +67,11 @@ class ResizeFrames(Transform):
         if isinstance(self.size, int):
             ratio = self.size / min(height, width)
             target = (max(1, round(height * ratio)), max(1, round(width * ratio)))
+            if target[0] * target[1] > VideoLimits().max_pixels:
+                raise VideoError(results['sample'].video_path, 'too_large', 'ResizeFrames('
+                                 f'{self.size}) makes {width}x{height} frames {target[1]}x'
+                                 f'{target[0]}', 'cut the video, or give ResizeFrames '
+                                 '(height, width)')
         else:
             target = _pair(self.size)
         results['frames'] = _resize(results['frames'], *target)

@@ -47,7 +47,9 @@ class LoadVideoFrames(Transform):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         sample = results['sample']
         if results.get('blank_video'):
-            frames = np.zeros((self.num_frames, 64, 64, 3), np.uint8)
+            # where nothing scales the frames after this, they have the cache's size
+            side = 64 if self.cache is None else self.cache.short_side
+            frames = np.zeros((self.num_frames, side, side, 3), np.uint8)
             times = np.arange(self.num_frames, dtype=np.float64)
         else:
             frames, times = self._read(sample, not results.get('test_mode', False))
@@ -58,7 +60,7 @@ class LoadVideoFrames(Transform):
     def _read(self, sample: Any, training: bool) -> tuple[np.ndarray, np.ndarray]:
         path = sample.video_path
         if self.cache is not None:
-            reader = self.cache.open(path, self.backend, self.limits)
+            reader = self.cache.open(path, self.backend, self.limits, self.allow_truncated)
         else:
             reader = open_video(path, self.backend, self.limits, self.allow_truncated)
         with reader:

@@ -146,8 +146,12 @@ class GraphStore:
         Raises:
             GraphError: if the stored row contradicts itself, naming shard and key.
         """
-        key = self._text_key(text, video_id)
-        return None if key is None else self._get('texts', key)
+        while (key := self._text_key(text, video_id)) is not None:
+            graph = self._get('texts', key)
+            if graph is not None:
+                return graph
+            # its shard turned out to be damaged and left the index: there may be another row
+        return None
 
     def get_video(self, video_id: str) -> DynamicSceneGraph | None:
         """The graph of a video; raises GraphError as :meth:`get_text` does."""

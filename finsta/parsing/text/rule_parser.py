@@ -87,7 +87,8 @@ class RuleTextParser:
 
     def _graphs(self, texts: list[str]) -> Iterator[SceneGraph]:
         before = Counter(self.counts)
-        shown = [self._cut(text) for text in texts]
+        # spaCy refuses half of a surrogate pair; "replace" keeps the offsets
+        shown = [self._cut(text).encode('utf-8', 'replace').decode('utf-8') for text in texts]
         docs = self.nlp.pipe(shown, batch_size=self.batch_size)
         for text, doc in zip(texts, docs, strict=True):
             yield self._graph(doc, text)

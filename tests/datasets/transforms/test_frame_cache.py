@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from finsta.datasets.transforms.frame_cache import FrameCache
+from finsta.datasets.transforms.loading import LoadVideoFrames
 from finsta.datasets.transforms.video import VideoError, open_video
+from finsta.structures import VideoTextSample
 from tests.datasets.conftest import read_number, write_video
 
 pytest.importorskip('av')
@@ -93,3 +95,17 @@ def test_too_large_clip_is_decoded_and_bad_file_raises(tmp_path, clip_file):
     assert cache.tally['too_large'] == 1 and not entries(tmp_path)
     with pytest.raises(VideoError, match='no such file'):
         cache.open(str(tmp_path / 'none.mp4'))
+
+
+def test_the_readable_part_of_a_cut_off_file_can_be_cached(tmp_path):
+    """LoadVideoFrames(allow_truncated=True, cache=...) reads what it reads without a cache."""
+    part = tmp_path / 'part.mkv'
+    data = write_video(tmp_path / 'whole.mkv', 60, options={'g': '5'}).read_bytes()
+    part.write_bytes(data[:int(len(data) * .6)])
+    load = dict(num_frames=3, cache=dict(root=str(tmp_path / 'cache'), short_side=64))
+    results = {'sample': VideoTextSample('part', str(part), '')}
+    for _ in ('decoded', 'from disk'):
+        frames = LoadVideoFrames(**load, allow_truncated=True)(dict(results))['frames']
+        assert len(frames) == 3 and read_number(frames[0]) < read_number(frames[2]) < 60
+        with pytest.raises(VideoError):  # and the entry is not for those who want whole files
+            LoadVideoFrames(**load)(dict(results))

@@ -9,6 +9,8 @@ from finsta.datasets.transforms.geometry import (
     RandomCropFrames,
     ResizeFrames,
 )
+from finsta.datasets.transforms.video import VideoError
+from finsta.structures import VideoTextSample
 
 pytest.importorskip('cv2')
 
@@ -88,3 +90,14 @@ def test_what_does_not_fit_raises():
         RandomCropFrames(32, (.5, 1.5))
     with pytest.raises(ValueError, match='size'):
         ResizeFrames((0, 5))
+
+
+@pytest.mark.parametrize('shape', [(1, 40_000), (40_000, 1)])
+def test_a_strip_of_pixels_is_a_bad_video_not_a_full_memory(shape):
+    """Scaled to its short side, a 40000 x 1 picture would have 2.6 gigapixels a frame."""
+    results = make(*shape, num=1)
+    results['sample'] = VideoTextSample('v', 'strip.mp4', '')
+    with pytest.raises(VideoError, match=r'strip\.mp4.*ResizeFrames') as caught:
+        ResizeFrames(256)(results)
+    assert caught.value.kind == 'too_large'
+    assert ResizeFrames((32, 32))(make(*shape, num=1))['frames'].shape == (1, 32, 32, 3)

@@ -56,3 +56,10 @@ def test_bad_segment_and_bad_file_raise_video_errors(clip_file, tmp_path):
 def test_bad_arguments(kwargs):
     with pytest.raises(ValueError):
         LoadVideoFrames(**kwargs)
+
+
+def test_a_blank_video_fits_the_batch(clip_file, tmp_path):
+    """With a cache and no ResizeFrames, frames have the cache's short side."""
+    transform = LoadVideoFrames(num_frames=2, cache=dict(root=str(tmp_path), short_side=48))
+    frames = transform({'sample': None, 'blank_video': True})['frames']
+    assert frames.shape == (2, 48, 48, 3) and not frames.any()

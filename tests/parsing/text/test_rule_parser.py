@@ -109,6 +109,7 @@ def test_ten_thousand_words_are_cut_and_counted():
     'ein Mann reitet auf einem Pferd', '一个男人骑着马', 'رجل يركب حصانا', 'İstanbul\u0130 ẞ',
     '\x00\x01 \u202eman', 'http://a.b/c?d=e&f <b>man</b>', '((((', '-', "'s", 'of the', 'and and',
     'is is is', 'the', 'who which that', 'twice', 'left', 'in front of', 'on top of of of',
+    'cut emoji \ud83d of a man', '\udc00',
     'man ' * 300, 'of ' * 300, '\n\t a  man\n\nrides  a   horse \r\n'])
 def test_odd_text_gives_a_valid_graph(parser, text):
     before = parser.counts['failed']

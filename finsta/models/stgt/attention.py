@@ -92,9 +92,9 @@ class _Banded(torch.autograd.Function):
         d_key, d_value = torch.zeros_like(key), torch.zeros_like(value)
         saved = iter(saved)
         with torch.autocast(query.device.type, enabled=False):
-            # sum_j P_ij dP_ij = dO_i . O_i, also under dropout
-            inner = (widen(grad) * widen(out)).sum(-1, keepdim=True)
             for at, seen, weights in _chunks(query, graph):
+                # sum_j P_ij dP_ij = dO_i . O_i, also under dropout
+                inner = (widen(grad[at]) * widen(out[at])).sum(-1, keepdim=True)
                 for heads in _heads(query, weights):
                     kept = next(saved) if dropout > 0 else None
                     attention = next(saved)
@@ -104,7 +104,7 @@ class _Banded(torch.autograd.Function):
                     d_logits = widen(up @ _columns(value, seen, heads).mT)
                     if kept is not None:
                         d_logits.mul_(kept).div_(1 - dropout)
-                    d_logits.sub_(inner[at][:, heads]).mul_(attention).mul_(weights)
+                    d_logits.sub_(inner[:, heads]).mul_(attention).mul_(weights)
                     d_logits = d_logits.to(query.dtype)
                     _product(d_query[at][:, heads], d_logits, _columns(key, seen, heads))
                     _product(_columns(d_key, seen, heads), d_logits.mT, query[at][:, heads], 1)

@@ -57,9 +57,12 @@ class _SiluMlp(torch.autograd.Function):
         out = x.new_empty(len(x), len(w2))
         hidden = []
         with torch.autocast(x.device.type, enabled=False):
+            active, = _scratch(x, w1, 1)
             for rows in _rows(x, w1):
                 hidden.append(torch.addmm(b1, x[rows], w1.T))
-                torch.addmm(b2, F.silu(hidden[-1]), w2.T, out=out[rows])
+                here = active[:len(hidden[-1])]
+                torch.ops.aten.silu.out(hidden[-1], out=here)
+                torch.addmm(b2, here, w2.T, out=out[rows])
         ctx.save_for_backward(x, w1, w2, *hidden)
         return out
 
@@ -70,14 +73,22 @@ class _SiluMlp(torch.autograd.Function):
         d_x, d_w1, d_w2 = torch.empty_like(x), torch.zeros_like(w1), torch.zeros_like(w2)
         d_b1 = w1.new_zeros(len(w1))
         with torch.autocast(x.device.type, enabled=False):
+            active, d_active = _scratch(x, w1, 2)
             for rows, h in zip(_rows(x, w1), hidden, strict=True):
-                up = grad[rows]
-                d_w2.addmm_(up.T, F.silu(h))
-                d_h = torch.ops.aten.silu_backward(up @ w2, h)
+                up, here, d_here = grad[rows], active[:len(h)], d_active[:len(h)]
+                d_w2.addmm_(up.T, torch.ops.aten.silu.out(h, out=here))
+                torch.mm(up, w2, out=d_here)
+                d_h = torch.ops.aten.silu_backward.grad_input(d_here, h, grad_input=here)
                 d_w1.addmm_(d_h.T, x[rows])
                 d_b1 += d_h.sum(0)
                 torch.mm(d_h, w1, out=d_x[rows])
         return d_x, d_w1, d_b1, d_w2, grad.sum(0)
+
+
+def _scratch(x: Tensor, w1: Tensor, number: int) -> list[Tensor]:
+    """Places for hidden activations, taken once: an allocator may give such sizes back at once."""
+    rows = _rows(x, w1)[0]
+    return [x.new_empty(min(rows.stop, len(x)), len(w1)) for _ in range(number)]
 
 
 def _rows(x: Tensor, w1: Tensor) -> list[slice]:

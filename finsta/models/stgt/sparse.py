@@ -73,19 +73,16 @@ class _Tiled(torch.autograd.Function):
                     thinned = attention * kept / (1 - dropout)
                 out.index_copy_(0, rows, _product(thinned.to(value.dtype), _take(value, columns)))
                 saved += [rows, columns, weights, attention.to(query.dtype), kept]
-        ctx.save_for_backward(query, key, value, out, *saved)
+        ctx.save_for_backward(query, key, value, *saved)
         ctx.dropout = dropout
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple:
-        query, key, value, out, *saved = ctx.saved_tensors
-        d_query = torch.empty_like(out)
-        d_key, d_value = torch.zeros_like(out), torch.zeros_like(out)
+        query, key, value, *saved = ctx.saved_tensors
+        d_query, d_key, d_value = (x.new_zeros(x.shape) for x in (query, key, value))
         with torch.autocast(query.device.type, enabled=False):
-            # sum_j P_ij dP_ij = dO_i . O_i, also under dropout
-            inner = (widen(grad) * widen(out)).sum(-1, keepdim=True)
             for i in range(0, len(saved), 5):
                 rows, columns, weights, attention, kept = saved[i:i + 5]
                 up = _take(grad, rows)
@@ -95,7 +92,8 @@ class _Tiled(torch.autograd.Function):
                     thinned = attention * kept / (1 - ctx.dropout)
                     d_logits.mul_(kept).div_(1 - ctx.dropout)
                 d_value.index_add_(0, columns, _product(thinned.to(up.dtype).mT, up))
-                d_logits.sub_(_take(inner, rows)).mul_(attention).mul_(weights)
+                inner = (d_logits * attention).sum(-1, keepdim=True)
+                d_logits.sub_(inner).mul_(attention).mul_(weights)
                 d_logits = d_logits.to(query.dtype)
                 d_query.index_copy_(0, rows, _product(d_logits, _take(key, columns)))
                 d_key.index_add_(0, columns, _product(d_logits.mT, _take(query, rows)))

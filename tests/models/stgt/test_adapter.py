@@ -176,7 +176,7 @@ def test_checkpointing_changes_no_gradient():
         torch.testing.assert_close(recomputed, plain)
 
 
-@pytest.mark.parametrize('form', ['banded', 'sparse', 'dense'])
+@pytest.mark.parametrize('form', ['auto', 'banded', 'sparse', 'dense'])
 def test_runs_under_autocast(form):
     model = module(attention=form, dropout=0.1)
     with torch.autocast('cpu', torch.bfloat16):

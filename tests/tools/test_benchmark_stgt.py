@@ -1,21 +1,43 @@
-"""The benchmark's rows at toy size."""
+"""The benchmark's rows at toy size, and the density that it reads off them."""
 
+import importlib.util
 import json
+from pathlib import Path
 
 import pytest
+
+TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'analysis' / 'benchmark_stgt.py'
 
 
 @pytest.mark.slow
 def test_rows_and_ratios(tool, tmp_path):
     done = tool('analysis/benchmark_stgt.py', '--batch', 1, '--frames', 3, '--cells', 16, '--dim',
-                16, '--heads', 2, '--clusters', 2, '--density-clusters', 1, '--noise', 0.01,
-                '--threads', 1, '--repeats', 1, '--out', 'b.json')
+                16, '--heads', 2, '--clusters', 2, '--density-clusters', 1, 8, '--noise', 0.01,
+                '--threads', 1, '--repeats', 1, '--steps', 1, '--out', 'b.json')
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / 'b.json').read_text())
-    (row,), (sparse,) = found['frames'], found['density']
+    (row,), (one, many) = found['frames'], found['density']
     assert row['banded_speedup'] == pytest.approx(row['dense']['step_s']
                                                   / row['banded']['step_s'])
     assert all(row[form]['forward_s'] <= row[form]['step_s'] for form in
                ('banded', 'sparse', 'dense'))
     # one cluster with little noise: every pair of neighbouring frames is an edge
-    assert sparse['density'] == 1
+    assert one['density'] == one['formed'] == 1
+    assert many['density'] < 1 and many['density'] <= many['formed']
+    assert 'sparse_wins_below_density' in found
+
+
+def test_the_winning_density_lies_between_the_last_win_and_the_next_row():
+    spec = importlib.util.spec_from_file_location('benchmark_stgt', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def rows(*times):
+        return [dict(density=d, sparse_s=s, banded_s=2.0) for d, s in times]
+
+    found = module.crossing(rows((0.8, 4.0), (0.2, 1.0), (0.1, 0.5)), 'density')
+    assert found == pytest.approx(0.5)
+    # a win above a loss does not count
+    assert module.crossing(rows((0.8, 1.0), (0.4, 4.0), (0.2, 1.0)), 'density') < 0.4
+    assert module.crossing(rows((0.8, 1.0), (0.2, 1.0)), 'density') == 0.8
+    assert module.crossing(rows((0.8, 1.0), (0.2, 3.0)), 'density') is None

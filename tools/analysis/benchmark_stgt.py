@@ -2,16 +2,18 @@
 
     python tools/analysis/benchmark_stgt.py --out docs/en/results/benchmark_stgt.json
 
-Each measurement is a forward and backward pass of the whole module in a process of its own (peak
-resident memory above the state before the step). ``cpu_s`` is the processor time of all threads,
-which says more than the clock where other work runs beside. Forms are interleaved and the fastest
-of ``--repeats`` counts, so that a busy machine touches all alike. The dense form holds all frames
-against all frames, as the released module does. The second table lowers the number of edges
-(clusters of tokens) until the sparse form wins.
+First table: forward and backward pass of the whole module, a process for each measurement. Peak
+is the resident memory of the first step above the state before it; times are the fastest of the
+``--steps`` that follow, as in a training that runs. ``cpu_s`` is the processor time of all
+threads, which says more than the clock where other work runs beside. The dense form holds all
+frames against all frames. The tokens need no gradient, as behind a frozen tower (``--trained``:
+they do). Second table: the attention alone, banded and sparse in turn, from graphs where every
+pair is an edge down to almost none, and the density of edges below which sparse wins.
 """
 
 import argparse
 import json
+import math
 import multiprocessing
 import resource
 import time
@@ -22,6 +24,7 @@ import torch
 
 # the dense form of more frames than these needs tens of GB
 DENSE_LIMIT = 16
+TIMES = ('forward_s', 'step_s', 'cpu_s')
 
 
 def clustered_tokens(batch: int, frames: int, cells: int, dim: int, clusters: int,
@@ -34,73 +37,58 @@ def clustered_tokens(batch: int, frames: int, cells: int, dim: int, clusters: in
                                                    generator=generator)
 
 
-def module(args: argparse.Namespace, form: str, threshold: float) -> torch.nn.Module:
+def module(args: argparse.Namespace, form: str) -> torch.nn.Module:
     """The same weights for every form; theta works on tokens that are left as they are."""
     from finsta.models.stgt import SpatioTemporalGraphTransformer
     torch.manual_seed(0)
     model = SpatioTemporalGraphTransformer(args.dim, num_heads=args.heads, attention=form,
-                                           sim_threshold=threshold, dropout=0.0)
+                                           sim_threshold=args.threshold, dropout=0.0)
     with torch.no_grad():
         for layer in model.layers:
             layer.proj.weight.copy_(torch.eye(args.dim))
     return model
 
 
-def one_step(args: argparse.Namespace, form: str, frames: int, clusters: int,
-             threshold: float, pipe: Any) -> None:
-    """Time and memory of a step after a warm-up at one frame."""
-    torch.set_num_threads(args.threads)
-    side = round(args.cells ** 0.5)
-    model = module(args, form, threshold)
-    tokens = clustered_tokens(args.batch, frames, side * side, args.dim, clusters, args.noise)
-    model(tokens[:, :1], side, side).pooled.sum().backward()
-    tokens.requires_grad_()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def one_step(model: torch.nn.Module, tokens: torch.Tensor, side: int) -> dict[str, float]:
+    """Seconds of a forward and backward pass."""
+    model.zero_grad()
     start, cpu = time.perf_counter(), time.process_time()
     pooled = model(tokens, side, side).pooled
     forward = time.perf_counter() - start
     pooled.square().mean().backward()
-    step, cpu = time.perf_counter() - start, time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    pipe.send(dict(forward_s=forward, step_s=step, cpu_s=cpu, peak_mb=(peak - before) / 1024))
+    return dict(forward_s=forward, step_s=time.perf_counter() - start,
+                cpu_s=time.process_time() - cpu)
 
 
-def measure(args: argparse.Namespace, forms: list[str], frames: int, clusters: int,
-            threshold: float) -> dict[str, dict[str, float]]:
-    """Fastest of the repeats and largest peak of each form, forms interleaved."""
-    context = multiprocessing.get_context('spawn')
-    best: dict[str, dict[str, float]] = {}
-    for _ in range(args.repeats):
-        for form in forms:
-            ours, theirs = context.Pipe(duplex=False)
-            process = context.Process(target=one_step, args=(args, form, frames, clusters,
-                                                             threshold, theirs))
-            process.start()
-            theirs.close()
-            try:
-                found = ours.recv()
-            except EOFError:
-                raise RuntimeError(f'{form} with T = {frames} did not finish; lower --frames or '
-                                   '--batch if memory ran out') from None
-            finally:
-                process.join()
-            old = best.get(form, found)
-            best[form] = dict(forward_s=min(old['forward_s'], found['forward_s']),
-                              step_s=min(old['step_s'], found['step_s']),
-                              cpu_s=min(old['cpu_s'], found['cpu_s']),
-                              peak_mb=max(old['peak_mb'], found['peak_mb']))
-    return best
-
-
-def density(args: argparse.Namespace, frames: int, clusters: int, threshold: float) -> float:
-    """Share of edges in the frame blocks that the band keeps."""
-    from finsta.models.stgt import build_graph
-    model = module(args, 'banded', threshold)
+def steps(args: argparse.Namespace, form: str, frames: int, pipe: Any) -> None:
+    """Memory of the first step, times of the fastest of the others; a process of its own."""
+    torch.set_num_threads(args.threads)
     side = round(args.cells ** 0.5)
-    tokens = clustered_tokens(1, frames, side * side, args.dim, clusters, args.noise)
-    with torch.no_grad():
-        z = model.layers[0].proj(tokens)
-    return build_graph(z[:, :, 1:], threshold).density()
+    model = module(args, form)
+    tokens = clustered_tokens(args.batch, frames, side * side, args.dim, args.clusters, args.noise)
+    one_step(model, tokens[:, :1], side)
+    tokens.requires_grad_(args.trained)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    one_step(model, tokens, side)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    found = [one_step(model, tokens, side) for _ in range(args.steps)]
+    pipe.send({name: min(x[name] for x in found) for name in TIMES} | dict(peak_mb=peak / 1024))
+
+
+def measure(args: argparse.Namespace, form: str, frames: int) -> dict[str, float]:
+    """:func:`steps` in a new process."""
+    context = multiprocessing.get_context('spawn')
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=steps, args=(args, form, frames, theirs))
+    process.start()
+    theirs.close()
+    try:
+        return ours.recv()
+    except EOFError:
+        raise RuntimeError(f'{form} with T = {frames} did not finish; lower --frames or --batch '
+                           'if memory ran out') from None
+    finally:
+        process.join()
 
 
 def over_frames(args: argparse.Namespace) -> list[dict[str, Any]]:
@@ -108,53 +96,90 @@ def over_frames(args: argparse.Namespace) -> list[dict[str, Any]]:
     rows = []
     for frames in args.frames:
         forms = ['banded', 'sparse'] + (['dense'] if frames <= DENSE_LIMIT else [])
-        found = measure(args, forms, frames, args.clusters, 0.1)
-        row = dict(frames=frames, density=density(args, frames, args.clusters, 0.1), **found)
-        if 'dense' in found:
-            row |= {f'{form}_speedup': found['dense']['step_s'] / found[form]['step_s']
-                    for form in ('banded', 'sparse')}
-            row |= {f'{form}_cpu_speedup': found['dense']['cpu_s'] / found[form]['cpu_s']
-                    for form in ('banded', 'sparse')}
-            row |= {f'{form}_memory': found[form]['peak_mb'] / found['dense']['peak_mb']
-                    for form in ('banded', 'sparse')}
+        row: dict[str, Any] = dict(frames=frames)
+        row |= {form: measure(args, form, frames) for form in forms}
+        for form in ('banded', 'sparse') if 'dense' in row else ():
+            dense, ours = row['dense'], row[form]
+            row |= {f'{form}_speedup': dense['step_s'] / ours['step_s'],
+                    f'{form}_cpu_speedup': dense['cpu_s'] / ours['cpu_s'],
+                    f'{form}_memory': ours['peak_mb'] / dense['peak_mb']}
         rows.append(row)
         print(json.dumps(row), flush=True)
     return rows
 
 
 def over_density(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """One row per number of clusters, from one (every pair is an edge) to many."""
+    """One row per number of clusters: density of edges, share of the band's logits in tiles, and
+    seconds of the attention alone, forward and backward, fastest of the repeats in turn."""
+    from finsta.models.stgt import build_graph
+    from finsta.models.stgt.attention import banded_attention
+    from finsta.models.stgt.sparse import sparse_attention, tiles
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(0)
+    b, t, n, h = args.batch, args.density_frames, round(args.cells ** 0.5) ** 2, args.heads
+    # laid out token-major, as the module does
+    up, *leaves = torch.randn(4, b, t, n, h, args.dim // h).permute(0, 1, 4, 2, 3, 5)
+    leaves = [x.detach().requires_grad_() for x in leaves]
     rows = []
     for clusters in args.density_clusters:
-        found = measure(args, ['banded', 'sparse'], args.frames[0], clusters, 0.5)
-        row = dict(clusters=clusters, density=density(args, args.frames[0], clusters, 0.5),
-                   sparse_wins=found['sparse']['cpu_s'] < found['banded']['cpu_s'], **found)
+        tokens = clustered_tokens(b, t, n, args.dim, clusters, args.noise)[:, :, 1:]
+        graph = build_graph(tokens, args.density_threshold)
+        formed = sum(w.numel() for *_, w in tiles(graph))
+        row: dict[str, Any] = dict(clusters=clusters, density=graph.density(),
+                                   formed=formed / (b * (3 * t - 2) * n * n),
+                                   banded_s=math.inf, sparse_s=math.inf)
+        for _ in range(args.repeats):
+            for name, attend in (('banded_s', banded_attention), ('sparse_s', sparse_attention)):
+                clock = time.process_time if args.cpu else time.perf_counter
+                start = clock()
+                torch.autograd.grad(attend(*leaves, graph), leaves, up)
+                row[name] = min(row[name], clock() - start)
         rows.append(row)
         print(json.dumps(row), flush=True)
     return rows
 
 
+def crossing(rows: list[dict[str, Any]], of: str) -> float | None:
+    """Value of ``of`` below which the sparse form takes less time: where log(sparse / banded)
+    is zero on the line between the last measured win and the next row. None: no win at the
+    lowest; the largest value where it always wins."""
+    rows = sorted(rows, key=lambda row: row[of])
+    gains = [math.log(row['sparse_s'] / row['banded_s']) for row in rows]
+    lost = next((i for i, gain in enumerate(gains) if gain >= 0), len(rows))
+    if lost in (0, len(rows)):
+        return rows[-1][of] if lost else None
+    low, high = rows[lost - 1][of], rows[lost][of]
+    return low + (high - low) * gains[lost - 1] / (gains[lost - 1] - gains[lost])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
     parser.add_argument('--batch', type=int, default=2)
-    parser.add_argument('--frames', type=int, nargs='+', default=[8, 16, 32, 64])
+    parser.add_argument('--frames', type=int, nargs='*', default=[8, 16, 32, 64])
     parser.add_argument('--cells', type=int, default=256, help='patches a frame, a square')
     parser.add_argument('--dim', type=int, default=768)
     parser.add_argument('--heads', type=int, default=16)
     parser.add_argument('--clusters', type=int, default=32)
+    parser.add_argument('--threshold', type=float, default=0.1)
     parser.add_argument('--density-clusters', type=int, nargs='*',
-                        default=[1, 2, 4, 8, 16, 32, 64])
+                        default=[1, 2, 3, 4, 6, 8, 16, 32, 64, 256, 4096])
+    parser.add_argument('--density-frames', type=int, default=8)
+    parser.add_argument('--density-threshold', type=float, default=0.5)
     parser.add_argument('--noise', type=float, default=0.5)
+    parser.add_argument('--trained', action='store_true', help='the tokens need a gradient')
     parser.add_argument('--threads', type=int, default=2)
-    parser.add_argument('--repeats', type=int, default=3)
-    parser.add_argument('--quick', action='store_true',
-                        help='T = 8 only, one repeat, three densities')
+    parser.add_argument('--steps', type=int, default=2, help='timed steps after the first')
+    parser.add_argument('--repeats', type=int, default=3, help='of the second table')
+    parser.add_argument('--cpu', action='store_true',
+                        help='processor time in the second table, for a busy machine')
     parser.add_argument('--out', type=Path, help='JSON file')
     args = parser.parse_args()
-    if args.quick:
-        args.frames, args.repeats, args.density_clusters = [8], 1, [4, 16, 64]
     result = dict(settings={k: v for k, v in vars(args).items() if k != 'out'},
                   torch=torch.__version__, frames=over_frames(args), density=over_density(args))
+    if result['density']:
+        result |= {f'sparse_wins_below_{of}': crossing(result['density'], of)
+                   for of in ('density', 'formed')}
+        print(json.dumps({k: v for k, v in result.items() if k.startswith('sparse_wins')}))
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(json.dumps(result, indent=2) + '\n')

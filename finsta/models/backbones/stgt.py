@@ -75,7 +75,7 @@ class STGT(VideoLanguageBackbone):
 
     def __init__(self, pretrained: str | None = None, vision: dict | None = None,
                  text: dict | None = None, adapter: dict | None = None,
-                 sim_threshold: float = 0.1, attention: str = 'banded',
+                 sim_threshold: float = 0.1, attention: str = 'auto',
                  blip2_pretrained: str | None = None, num_queries: int = 32,
                  embed_dim: int = 256, tokenizer: str = 'bert-base-uncased',
                  stem: str | None = None, freeze_vision: bool = True,

@@ -52,8 +52,8 @@ class SpatioTemporalGraphTransformer(nn.Module):
             positions and the pooling: the baseline without a graph.
         num_frames: rows of the learnt time table; other numbers of frames stretch it.
         sim_threshold: theta; 0.1 in pre-training, 0.5 in fine-tuning.
-        attention: 'banded' (exact, the default), 'sparse' (exact, for graphs with few edges),
-            'dense' (reference).
+        attention: 'banded', 'sparse' (for graphs with few edges), 'auto' (the default: one of the
+            two, by the graph), 'dense' (reference); the same function to rounding.
         dropout: of the graph attention.
         position: 'sincos', or 'table' = a stored table for ``grid`` (the released weights
             overwrite the sines with random numbers; a converted model keeps them).
@@ -65,7 +65,7 @@ class SpatioTemporalGraphTransformer(nn.Module):
     """
 
     def __init__(self, dim: int, num_layers: int = 1, num_heads: int = 16, num_frames: int = 8,
-                 sim_threshold: float = 0.1, attention: str = 'banded', dropout: float = 0.1,
+                 sim_threshold: float = 0.1, attention: str = 'auto', dropout: float = 0.1,
                  position: str = 'sincos', grid: tuple[int, int] = (16, 16),
                  gradient_checkpointing: bool = False) -> None:
         super().__init__()
@@ -103,14 +103,18 @@ class SpatioTemporalGraphTransformer(nn.Module):
                              f'{height} x {width} cells of {self.dim} channels')
         mask = torch.ones(b, t, dtype=torch.bool, device=tokens.device) \
             if frame_mask is None else frame_mask.bool()
-        x = tokens + frame_times(self.time_embed, mask).unsqueeze(2)
-        x = x + self._positions(height, width, x)
+        x = tokens + self._positions(height, width, tokens)
+        # the first layer adds it: then x needs no gradient where the tower is frozen
+        offset: Tensor | None = frame_times(self.time_embed, mask)
         padded = None if bool(mask.all()) else mask
         for layer in self.layers:
             if self.gradient_checkpointing and torch.is_grad_enabled():
-                x = checkpoint(layer, x, padded, use_reentrant=False)
+                x = checkpoint(layer, x, padded, offset, use_reentrant=False)
             else:
-                x = layer(x, padded)
+                x = layer(x, padded, offset)
+            offset = None
+        if offset is not None:
+            x = x + offset.unsqueeze(2)
         pooled = self.proj(self.norm(row_column_max(x, height, width)))
         return AdapterOutput(x, pooled.flatten(1, 2),
                              mask.repeat_interleave(1 + height + width, 1))

@@ -2,9 +2,10 @@
 
     out_i = sum_j softmax_j(A_ij q_i . k_j / sqrt(d_h), -inf where A_ij = 0) v_j
 
-Three forms of the same function: ``dense_attention`` forms all (T N)^2 logits (reference),
+Forms of the same function: ``dense_attention`` forms all (T N)^2 logits (reference),
 ``banded_attention`` only those of the 3T - 2 frame blocks the graph has, and
-``sparse.sparse_attention`` only tiles with edges. The factor on the logit keeps this from being
+``sparse.sparse_attention`` only tiles with edges; ``auto`` picks one of
+the last two by the graph. The factor on the logit keeps this from being
 one call of SDPA. stgt.md, local branch; banded and sparse forms ours.
 
 Shapes: B videos, H heads, T frames, N patches, c = d / H channels a head.
@@ -15,11 +16,13 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from .graph import FrameBandGraph, widen
-from .sparse import sparse_attention
+from .sparse import sparse_attention, tiles
 
-FORMS = ('banded', 'sparse', 'dense')
+FORMS = ('auto', 'banded', 'sparse', 'dense')
+# share of the band's logits below which forming them tile by tile takes less time
+SPARSE_BELOW = 0.5
 # logits formed at a time: a share of a CPU's cache; a GPU takes a frame at once
-CHUNK_CPU, CHUNK_GPU = 1 << 20, 1 << 28
+CHUNK_CPU, CHUNK_GPU = 1 << 19, 1 << 28
 
 
 def dense_attention(query: Tensor, key: Tensor, value: Tensor, graph: FrameBandGraph,
@@ -37,13 +40,24 @@ def banded_attention(query: Tensor, key: Tensor, value: Tensor, graph: FrameBand
                      dropout: float = 0.0) -> Tensor:
     """As :func:`dense_attention`; time and memory grow with T, not with T^2. No double
     backward."""
-    return _Banded.apply(query.contiguous(), key.contiguous(), value.contiguous(), graph.same,
-                         graph.after, dropout)
+    return _Banded.apply(query, key, value, graph.same, graph.after, dropout)
+
+
+def auto_attention(query: Tensor, key: Tensor, value: Tensor, graph: FrameBandGraph,
+                   dropout: float = 0.0) -> Tensor:
+    """The sparse form where its tiles hold less than ``SPARSE_BELOW`` of the band, else banded."""
+    if graph.density() < SPARSE_BELOW:
+        found = list(tiles(graph))
+        b, t, n = graph.shape
+        if sum(w.numel() for *_, w in found) < SPARSE_BELOW * b * (3 * t - 2) * n * n:
+            return sparse_attention(query, key, value, graph, dropout, found)
+    return banded_attention(query, key, value, graph, dropout)
 
 
 class _Banded(torch.autograd.Function):
     """One query frame at a time, a few heads at a time; the softmax is kept for the backward
-    pass, everything else is formed again or overwritten in place."""
+    pass, everything else is formed again or overwritten in place. Works on views: the layout of
+    the inputs, head-major or token-major, is that of the result and of the gradients."""
 
     @staticmethod
     def forward(ctx, query: Tensor, key: Tensor, value: Tensor, same: Tensor, after: Tensor,
@@ -52,19 +66,19 @@ class _Banded(torch.autograd.Function):
         out = torch.empty_like(query)
         saved = []
         with torch.autocast(query.device.type, enabled=False):
-            for frame, lo, hi, heads in _chunks(query, graph):
-                if heads.start == 0:
-                    weights, bias = _factors(graph, frame)
-                keys, values = (x[:, heads, lo:hi].flatten(2, 3) for x in (key, value))
-                logits = widen(query[:, heads, frame] @ keys.mT)
-                torch.addcmul(bias, logits, weights, out=logits)
-                attention = logits.softmax(-1).to(query.dtype)
-                kept = None
-                if dropout > 0:
-                    kept = torch.rand_like(logits) >= dropout
-                    saved.append(kept)
-                saved.append(attention)
-                out[:, heads, frame] = _thinned(attention, kept, dropout) @ values
+            for at, seen, weights in _chunks(query, graph):
+                bias = torch.zeros_like(weights).masked_fill_(weights == 0, -torch.inf)
+                for heads in _heads(query, weights):
+                    logits = widen(query[at][:, heads] @ _columns(key, seen, heads).mT)
+                    torch.addcmul(bias, logits, weights, out=logits)
+                    attention = logits.softmax(-1).to(query.dtype)
+                    kept = None
+                    if dropout > 0:
+                        kept = torch.rand_like(logits) >= dropout
+                        saved.append(kept)
+                    saved.append(attention)
+                    _product(out[at][:, heads], _thinned(attention, kept, dropout),
+                             _columns(value, seen, heads))
         ctx.save_for_backward(query, key, value, same, after, out, *saved)
         ctx.dropout = dropout
         return out
@@ -74,46 +88,59 @@ class _Banded(torch.autograd.Function):
     def backward(ctx, grad: Tensor) -> tuple:
         query, key, value, same, after, out, *saved = ctx.saved_tensors
         graph, dropout = FrameBandGraph(same, after), ctx.dropout
-        d_query, d_key, d_value = (torch.zeros_like(x) for x in (query, key, value))
+        d_query = torch.empty_like(query)
+        d_key, d_value = torch.zeros_like(key), torch.zeros_like(value)
         saved = iter(saved)
         with torch.autocast(query.device.type, enabled=False):
-            # sum_j P_ij dP_ij = dO_i . O_i, also under dropout
-            inner = (widen(grad) * widen(out)).sum(-1, keepdim=True)
-            for frame, lo, hi, heads in _chunks(query, graph):
-                if heads.start == 0:
-                    weights, _ = _factors(graph, frame)
-                kept = next(saved) if dropout > 0 else None
-                attention = next(saved)
-                keys, values = (x[:, heads, lo:hi].flatten(2, 3) for x in (key, value))
-                up = grad[:, heads, frame]
-                span = (values.shape[0], values.shape[1], hi - lo, -1, values.shape[3])
-                d_value[:, heads, lo:hi] += (
-                    _thinned(attention, kept, dropout).mT @ up).view(span)
-                d_logits = widen(up @ values.mT)
-                if kept is not None:
-                    d_logits.mul_(kept).div_(1 - dropout)
-                d_logits.sub_(inner[:, heads, frame]).mul_(attention).mul_(weights)
-                d_logits = d_logits.to(query.dtype)
-                d_query[:, heads, frame] = d_logits @ keys
-                d_key[:, heads, lo:hi] += (d_logits.mT @ query[:, heads, frame]).view(span)
+            for at, seen, weights in _chunks(query, graph):
+                # sum_j P_ij dP_ij = dO_i . O_i, also under dropout
+                inner = (widen(grad[at]) * widen(out[at])).sum(-1, keepdim=True)
+                for heads in _heads(query, weights):
+                    kept = next(saved) if dropout > 0 else None
+                    attention = next(saved)
+                    up = grad[at][:, heads]
+                    _product(_columns(d_value, seen, heads),
+                             _thinned(attention, kept, dropout).mT, up, 1)
+                    d_logits = widen(up @ _columns(value, seen, heads).mT)
+                    if kept is not None:
+                        d_logits.mul_(kept).div_(1 - dropout)
+                    d_logits.sub_(inner[:, heads]).mul_(attention).mul_(weights)
+                    d_logits = d_logits.to(query.dtype)
+                    _product(d_query[at][:, heads], d_logits, _columns(key, seen, heads))
+                    _product(_columns(d_key, seen, heads), d_logits.mT, query[at][:, heads], 1)
         return d_query, d_key, d_value, None, None, None
 
 
 def _chunks(query: Tensor, graph: FrameBandGraph):
-    """(frame, first and last + 1 frame it sees, heads) so that the logits of one stay small."""
-    b, heads, frames, n, _ = query.shape
-    limit = CHUNK_CPU if query.device.type == 'cpu' else CHUNK_GPU
+    """(index of rows, index of columns, weights (b, 1, N, n N)) of one query frame: of every
+    video on a GPU, of one video on a CPU."""
+    videos, _, frames = query.shape[:3]
+    step = 1 if query.device.type == 'cpu' else videos
     for frame in range(frames):
         lo, hi = graph.columns(frame)
-        step = max(1, min(heads, limit // (b * n * n * (hi - lo))))
-        for start in range(0, heads, step):
-            yield frame, lo, hi, slice(start, min(start + step, heads))
+        weights = graph.rows(frame).unsqueeze(1)
+        for start in range(0, videos, step):
+            part = slice(start, start + step)
+            yield (part, slice(None), frame), (part, lo, hi), weights[part]
 
 
-def _factors(graph: FrameBandGraph, frame: int) -> tuple[Tensor, Tensor]:
-    """(B, 1, N, n N) factors on the logits, and 0 or -inf."""
-    weights = graph.rows(frame).unsqueeze(1)
-    return weights, torch.zeros_like(weights).masked_fill_(weights == 0, -torch.inf)
+def _heads(query: Tensor, weights: Tensor) -> list[slice]:
+    """Heads taken at a time, so that their logits stay small."""
+    limit = CHUNK_CPU if query.device.type == 'cpu' else CHUNK_GPU
+    step = max(1, limit // weights.numel())
+    return [slice(start, start + step) for start in range(0, query.shape[1], step)]
+
+
+def _columns(x: Tensor, seen: tuple[slice, int, int], heads: slice) -> Tensor:
+    """(b, h, n N, c) of the frames that are seen; a view where the layout is dense."""
+    videos, lo, hi = seen
+    return x[videos, heads, lo:hi].flatten(2, 3)
+
+
+def _product(into: Tensor, left: Tensor, right: Tensor, keep: int = 0) -> None:
+    """into = keep into + left @ right, written through a view; (b, h, ., .)."""
+    for target, a, b in zip(into, left, right, strict=True):
+        target.baddbmm_(a, b, beta=keep)
 
 
 def _thinned(attention: Tensor, kept: Tensor | None, dropout: float) -> Tensor:
@@ -130,7 +157,7 @@ class GraphAttention(nn.Module):
         ValueError: unknown form, or ``dim`` that the heads do not divide.
     """
 
-    def __init__(self, dim: int, num_heads: int, dropout: float = 0.1, form: str = 'banded'
+    def __init__(self, dim: int, num_heads: int, dropout: float = 0.1, form: str = 'auto'
                  ) -> None:
         super().__init__()
         if form not in FORMS:
@@ -141,14 +168,17 @@ class GraphAttention(nn.Module):
         self.query, self.key = nn.Linear(dim, dim), nn.Linear(dim, dim)
         self.value, self.out = nn.Linear(dim, dim), nn.Linear(dim, dim)
 
-    def forward(self, tokens: Tensor, graph: FrameBandGraph) -> Tensor:
-        """(B, T, N, d) -> (B, T, N, d)."""
-        def heads(x: Tensor) -> Tensor:
-            return x.unflatten(-1, (self.num_heads, -1)).permute(0, 3, 1, 2, 4)
+    def projections(self) -> list[tuple[Tensor, Tensor]]:
+        """Weight and bias of query (with 1 / sqrt(d_h) in them), key and value."""
+        scale = (self.out.in_features // self.num_heads) ** -0.5
+        return [(self.query.weight * scale, self.query.bias * scale),
+                (self.key.weight, self.key.bias), (self.value.weight, self.value.bias)]
 
-        scale = (tokens.shape[-1] // self.num_heads) ** -0.5
-        attend = {'banded': banded_attention, 'sparse': sparse_attention,
+    def forward(self, query: Tensor, key: Tensor, value: Tensor, graph: FrameBandGraph) -> Tensor:
+        """What :meth:`projections` make of the tokens, (B, T, N, d) each -> (B, T, N, d)."""
+        heads = [x.unflatten(-1, (self.num_heads, -1)).permute(0, 3, 1, 2, 4)
+                 for x in (query, key, value)]
+        attend = {'auto': auto_attention, 'banded': banded_attention, 'sparse': sparse_attention,
                   'dense': dense_attention}[self.form]
-        mixed = attend(heads(self.query(tokens) * scale), heads(self.key(tokens)),
-                       heads(self.value(tokens)), graph, self.dropout if self.training else 0.0)
+        mixed = attend(*heads, graph, self.dropout if self.training else 0.0)
         return self.out(mixed.permute(0, 2, 3, 1, 4).flatten(-2))

@@ -5,7 +5,8 @@ stand together; each tile of ``TILE`` rows then forms logits against the union o
 only. Exact for any graph; it gains when the graph is sparse *and* clustered, as thresholded
 cosines are. tools/analysis/benchmark_stgt.py states from which density on. Ours.
 
-Shapes: B videos, H heads, T frames, N patches, c channels a head; R rows and S columns of a tile.
+Shapes: B videos, H heads, T frames, N patches, c channels a head, M = B T N; R rows and S columns
+of a tile.
 """
 
 from collections.abc import Iterator
@@ -17,18 +18,26 @@ from torch.autograd.function import once_differentiable
 from .graph import FrameBandGraph, widen
 
 TILE = 32
+Tiling = list[tuple[Tensor, Tensor, Tensor]]
 
 
 def sparse_attention(query: Tensor, key: Tensor, value: Tensor, graph: FrameBandGraph,
-                     dropout: float = 0.0) -> Tensor:
-    """As ``attention.dense_attention``: (B, H, T, N, c), query scaled. No double backward."""
-    flat = [x.flatten(2, 3).contiguous() for x in (query, key, value)]
-    return _Tiled.apply(*flat, graph.same, graph.after, dropout).view(query.shape)
+                     dropout: float = 0.0, tiling: Tiling | None = None) -> Tensor:
+    """As ``attention.dense_attention``: (B, H, T, N, c), query scaled. No double backward.
+
+    Args:
+        tiling: what :func:`tiles` gives for ``graph``, if at hand.
+    """
+    b, _, t, n, _ = query.shape
+    # token-major, a view for GraphAttention's inputs: the heads of a patch are gathered at once
+    flat = [x.permute(0, 2, 3, 1, 4).flatten(0, 2) for x in (query, key, value)]
+    out = _Tiled.apply(*flat, list(tiles(graph)) if tiling is None else tiling, dropout)
+    return out.unflatten(0, (b, t, n)).permute(0, 3, 1, 2, 4)
 
 
-def tiles(graph: FrameBandGraph) -> Iterator[tuple[int, Tensor, Tensor, Tensor]]:
-    """(video, rows (R,), columns (S,), weights (R, S)) covering every row once; rows and columns
-    are places among the T N patches."""
+def tiles(graph: FrameBandGraph) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """(rows (R,), columns (S,), weights (R, S)) covering every row once; rows and columns are
+    places among the M patches."""
     b, t, n = graph.shape
     first = (graph.same != 0).to(torch.uint8).argmax(-1)
     order = torch.argsort(first, dim=-1, stable=True)
@@ -36,26 +45,25 @@ def tiles(graph: FrameBandGraph) -> Iterator[tuple[int, Tensor, Tensor, Tensor]]
         weights = graph.rows(frame)
         start = graph.columns(frame)[0] * n
         for video in range(b):
-            sorted_weights = weights[video, order[video, frame]]
-            for low in range(0, n, TILE):
-                part = sorted_weights[low:low + TILE]
-                columns = (part != 0).any(0).nonzero().flatten()
-                rows = order[video, frame, low:low + TILE]
-                yield video, rows + frame * n, columns + start, part[:, columns]
+            here = order[video, frame]
+            for rows, part in zip(here.split(TILE), weights[video, here].split(TILE),
+                                  strict=True):
+                columns = part.any(0).nonzero().flatten()
+                yield (rows + (video * t + frame) * n, columns + (video * t * n + start),
+                       part.index_select(1, columns))
 
 
 class _Tiled(torch.autograd.Function):
-    """Inputs (B, H, T N, c)."""
+    """Inputs (M, H, c)."""
 
     @staticmethod
-    def forward(ctx, query: Tensor, key: Tensor, value: Tensor, same: Tensor, after: Tensor,
-                dropout: float) -> Tensor:
-        out = torch.empty_like(query)
+    def forward(ctx, query: Tensor, key: Tensor, value: Tensor, tiling: Tiling, dropout: float
+                ) -> Tensor:
+        out = torch.empty_like(query, memory_format=torch.contiguous_format)
         saved = []
-        ctx.videos = []
         with torch.autocast(query.device.type, enabled=False):
-            for video, rows, columns, weights in tiles(FrameBandGraph(same, after)):
-                logits = widen(query[video][:, rows] @ key[video][:, columns].mT)
+            for rows, columns, weights in tiling:
+                logits = widen(_take(query, rows) @ _take(key, columns).mT)
                 logits.mul_(weights).masked_fill_(weights == 0, -torch.inf)
                 attention = logits.softmax(-1)
                 kept = torch.empty(0, dtype=torch.bool, device=query.device)
@@ -63,32 +71,42 @@ class _Tiled(torch.autograd.Function):
                 if dropout > 0:
                     kept = torch.rand_like(attention) >= dropout
                     thinned = attention * kept / (1 - dropout)
-                out[video][:, rows] = thinned.to(value.dtype) @ value[video][:, columns]
+                out.index_copy_(0, rows, _product(thinned.to(value.dtype), _take(value, columns)))
                 saved += [rows, columns, weights, attention.to(query.dtype), kept]
-                ctx.videos.append(video)
-        ctx.save_for_backward(query, key, value, out, *saved)
+        ctx.save_for_backward(query, key, value, *saved)
         ctx.dropout = dropout
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple:
-        query, key, value, out, *saved = ctx.saved_tensors
-        d_query, d_key, d_value = (torch.zeros_like(x) for x in (query, key, value))
+        query, key, value, *saved = ctx.saved_tensors
+        d_query, d_key, d_value = (x.new_zeros(x.shape) for x in (query, key, value))
         with torch.autocast(query.device.type, enabled=False):
-            # sum_j P_ij dP_ij = dO_i . O_i, also under dropout
-            inner = (widen(grad) * widen(out)).sum(-1, keepdim=True)
-            for i, video in enumerate(ctx.videos):
-                rows, columns, weights, attention, kept = saved[5 * i:5 * i + 5]
-                up = grad[video][:, rows]
-                d_logits = widen(up @ value[video][:, columns].mT)
+            for i in range(0, len(saved), 5):
+                rows, columns, weights, attention, kept = saved[i:i + 5]
+                up = _take(grad, rows)
+                d_logits = widen(up @ _take(value, columns).mT)
                 thinned = attention
                 if ctx.dropout > 0:
                     thinned = attention * kept / (1 - ctx.dropout)
                     d_logits.mul_(kept).div_(1 - ctx.dropout)
-                d_value[video].index_add_(1, columns, (thinned.mT @ up).to(value.dtype))
-                d_logits.sub_(inner[video][:, rows]).mul_(attention).mul_(weights)
+                d_value.index_add_(0, columns, _product(thinned.to(up.dtype).mT, up))
+                inner = (d_logits * attention).sum(-1, keepdim=True)
+                d_logits.sub_(inner).mul_(attention).mul_(weights)
                 d_logits = d_logits.to(query.dtype)
-                d_query[video][:, rows] = d_logits @ key[video][:, columns]
-                d_key[video].index_add_(1, columns, d_logits.mT @ query[video][:, rows])
-        return d_query, d_key, d_value, None, None, None
+                d_query.index_copy_(0, rows, _product(d_logits, _take(key, columns)))
+                d_key.index_add_(0, columns, _product(d_logits.mT, _take(query, rows)))
+        return d_query, d_key, d_value, None, None
+
+
+def _take(x: Tensor, places: Tensor) -> Tensor:
+    """(H, R, c) of the patches at ``places``."""
+    return x.index_select(0, places).transpose(0, 1)
+
+
+def _product(left: Tensor, right: Tensor) -> Tensor:
+    """left (H, R, S) @ right (H, S, c), laid out token-major: (R, H, c)."""
+    out = right.new_empty(left.shape[1], right.shape[0], right.shape[2])
+    torch.bmm(left, right, out=out.transpose(0, 1))
+    return out

@@ -1,4 +1,4 @@
-"""Cached tower outputs give the losses of the pixels; stale, damaged and missing ones are named."""
+"""Cached tower outputs give the losses of the pixels; stale, damaged, missing ones are named."""
 
 import copy
 import json
@@ -32,7 +32,8 @@ from tests.models.backbones.hosts import HOSTS
 FRAMES = 4
 # the second video has fewer frames than are read, so its last ones are padding
 LENGTHS = {'aa_0_1': 20, 'bb_0_2': 3, 'cc_3_4': 12}
-PIXELS = [dict(type='LoadVideoFrames', num_frames=FRAMES), dict(type='ResizeFrames', size=(32, 32)),
+PIXELS = [dict(type='LoadVideoFrames', num_frames=FRAMES),
+          dict(type='ResizeFrames', size=(32, 32)),
           dict(type='PadFrames', num_frames=FRAMES)]
 
 

@@ -10,6 +10,7 @@ from finsta.apis.study import Arm, Stage, Task
 
 FIRST, SECOND, WARMUP, RETRIEVAL, QUESTIONS = 400, 120, 100, 100, 150
 BATCH = 32
+TWIN = 'data/synthvl/msvd'
 THETA = 'model.backbone.sim_threshold'
 LAYERS = 'model.backbone.adapter.num_layers'
 
@@ -21,7 +22,8 @@ def length(iters: int) -> dict[str, str]:
 
 
 def pretraining(second: str, **backbone: str) -> tuple[Stage, ...]:
-    """Stage 1 and what follows it: 'csal', 'vtc' (as before) or 'finsta'."""
+    """Stage 1 and what follows it: 'csal', 'vtc' (as before), 'finsta', or 'control' (as before,
+    on Finsta's pairs)."""
     backbone = {f'model.backbone.{k.replace("__", ".")}': v for k, v in backbone.items()}
     first = Stage('vtc', 'configs/synthvl/pretrain_stgt_stage1.py', {**length(FIRST), **backbone},
                   start='')
@@ -29,10 +31,11 @@ def pretraining(second: str, **backbone: str) -> tuple[Stage, ...]:
         after = Stage('finsta', 'configs/synthvl/posttrain_msvd_stgt.py',
                       {**length(WARMUP + SECOND), 'custom_hooks.0.warmup_iters': str(WARMUP)})
     else:
-        losses = {'csal': 'stage2', 'vtc': 'stage1'}[second]
+        losses = {'csal': 'stage2', 'vtc': 'stage1', 'control': 'stage1'}[second]
+        pairs = {'train_dataloader.dataset.data_root': TWIN} if second == 'control' else {}
         after = Stage(second, 'configs/synthvl/pretrain_stgt_stage2.py',
-                      {**length(SECOND), **backbone, 'model.backbone.host_losses': losses},
-                      start='load_from')
+                      {**length(SECOND), **backbone, 'model.backbone.host_losses': losses,
+                       **pairs}, start='load_from')
     return first, after
 
 
@@ -48,6 +51,7 @@ ARMS = {
     'theta-0.5': arm(theta='0.5'),
     'layers-2': arm(layers='2'),
     'vtc-only': arm('vtc'),
+    'control': arm('control'),
     'finsta': arm('finsta'),
 }
 TASKS = {

@@ -222,7 +222,8 @@ def configs(root: Path, name: str) -> str:
 
 TABLES: dict[str, Callable[[Path, str], str]] = {
     'study': study, 'study_stgt': study_stgt, 'study_factors': study_factors,
-    'benchmark_graph': benchmark_graph, 'recurrence': recurrence, 'benchmark_reader': benchmark_reader, 'text_parser': text_parser,
+    'benchmark_graph': benchmark_graph, 'recurrence': recurrence,
+    'benchmark_reader': benchmark_reader, 'text_parser': text_parser,
     'video_parser': video_parser, 'configs': configs}
 
 

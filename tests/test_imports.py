@@ -25,7 +25,7 @@ CONFINED = {
     'dgl': ('models/graph/ops_dgl.py',),
     'spacy': ('parsing/text/',),
     'peft': ('models/backbones/',),
-    'pyarrow': ('parsing/store/',),
+    'pyarrow': ('parsing/store/', 'utils/shards.py'),   # Parquet shards of all stores
 }
 OPTIONAL = ('transformers', 'decord', 'av', 'dgl', 'spacy', 'peft', 'pyarrow', 'motmetrics')
 

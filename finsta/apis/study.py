@@ -2,7 +2,8 @@
 
 An arm says what happens to the pre-trained backbone before the task: nothing (plain), the same
 number of extra steps without structure (control), Finsta, or Finsta with one thing changed (an
-ablation). Every step is a `tools/train.py` or `tools/test.py` command that a person could type;
+ablation); or a chain of stages from random weights, whose common beginnings are run once. Every
+step is a `tools/train.py` or `tools/test.py` command that a person could type;
 it is printed, its log is kept, and a step whose command and inputs did not change is skipped.
 """
 
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 # "[ 20/300]" of the Runner's log, "20/300 [" of a tqdm bar
@@ -26,6 +27,21 @@ class StepError(RuntimeError):
     """A step failed; the message holds the command, the log file and its last lines."""
 
 
+@dataclass(frozen=True)
+class Stage:
+    """One training of a chain.
+
+    Attributes:
+        name: of its folder. config, options: what is run.
+        start: option that takes the folder of the stage before it; '' = random weights.
+    """
+
+    name: str
+    config: str
+    options: dict[str, str] = field(default_factory=dict)
+    start: str = 'model.backbone.pretrained'
+
+
 @dataclass
 class Arm:
     """What happens before the task.
@@ -33,10 +49,20 @@ class Arm:
     Attributes:
         config: post-training config, None = nothing.
         options: further ``--cfg-options`` of the post-training.
+        stages: a chain in the place of ``config``; arms share stages that begin alike.
+        task_options: further ``--cfg-options`` of the tasks.
     """
 
     config: str | None = None
     options: dict[str, str] = field(default_factory=dict)
+    stages: tuple[Stage, ...] = ()
+    task_options: dict[str, str] = field(default_factory=dict)
+
+    def chain(self) -> tuple[Stage, ...]:
+        """All trainings before the task."""
+        if self.config is None:
+            return self.stages
+        return (Stage('posttrain', self.config, self.options), *self.stages)
 
 
 @dataclass
@@ -104,29 +130,40 @@ class Study:
         root: work directory of the study.
         arms, tasks: by name.
         seeds: training seeds.
-        backbone: folder of the pre-trained backbone every arm starts from.
+        backbone: folder of the pre-trained backbone every arm starts from; '' = none.
         jobs: steps that run at the same time; the machine's cores are divided among them.
         options: ``--cfg-options`` of every step (data root, ...).
+        start: option of the tasks that takes the backbone's folder.
+        threads: of each step; None divides the cores.
     """
 
     def __init__(self, root: str | Path, arms: dict[str, Arm], tasks: dict[str, Task],
                  seeds: list[int], backbone: str, jobs: int = 2,
-                 options: dict[str, str] | None = None) -> None:
+                 options: dict[str, str] | None = None,
+                 start: str = 'model.backbone.pretrained', threads: int | None = None) -> None:
         self.root, self.arms, self.tasks, self.seeds = Path(root), arms, tasks, seeds
         self.backbone, self.jobs, self.options = backbone, jobs, dict(options or {})
-        self.threads = max(1, (os.cpu_count() or 1) // jobs)
+        self.start, self.threads = start, threads or max(1, (os.cpu_count() or 1) // jobs)
         self.repo = Path(__file__).resolve().parents[2]
 
     def run(self) -> dict:
-        """All steps, in three phases; returns :meth:`results`."""
+        """All steps, phase by phase: stages by depth, fine-tunings, tests; returns
+        :meth:`results`."""
         from tqdm import tqdm
-        posttrain = [(a, s) for a in self.arms for s in self.seeds if self.arms[a].config]
+        phases: list[dict[Path, tuple]] = []
+        for arm in self.arms:
+            for seed in self.seeds:
+                for depth in range(len(self.arms[arm].chain())):
+                    if depth == len(phases):
+                        phases.append({})
+                    phases[depth].setdefault(self.stage_folder(arm, seed, depth),
+                                             (arm, seed, depth))
         cells = [(a, s, t) for a in self.arms for s in self.seeds for t in self.tasks]
         tuned = [c for c in cells if self.tasks[c[2]].train]
-        total = len(posttrain) + len(tuned) + len(cells)
+        total = sum(map(len, phases)) + len(tuned) + len(cells)
         with tqdm(total=total, desc='steps', dynamic_ncols=True) as bar, \
                 ThreadPoolExecutor(self.jobs) as pool:
-            for jobs in ([(self._posttrain, a) for a in posttrain],
+            for jobs in (*([(self._stage, a) for a in phase.values()] for phase in phases),
                          [(self._finetune, c) for c in tuned], [(self._test, c) for c in cells]):
                 for future in [pool.submit(f, *args, bar) for f, args in jobs]:
                     future.result()
@@ -149,27 +186,54 @@ class Study:
 
     def start_of(self, arm: str, seed: int) -> str:
         """Folder of the backbone that an arm hands to the tasks."""
-        if self.arms[arm].config is None:
+        return self._before(arm, seed, len(self.arms[arm].chain()))
+
+    def stage_folder(self, arm: str, seed: int, depth: int) -> Path:
+        """Work directory of a stage; the same for all arms that do the same up to it."""
+        spec = self.arms[arm]
+        if spec.config is not None and depth == 0:
+            return self.root / arm / f'seed{seed}' / 'posttrain'
+        chain = [asdict(s) for s in spec.chain()[:depth + 1]]
+        digest = hashlib.sha256(json.dumps(chain, sort_keys=True).encode()).hexdigest()[:8]
+        return self.root / 'stages' / f'{spec.chain()[depth].name}-{digest}' / f'seed{seed}'
+
+    def _before(self, arm: str, seed: int, depth: int) -> str:
+        """Folder of the backbone that stage ``depth`` starts from."""
+        if depth == 0:
             return str(self.backbone)
-        return str(self.root / arm / f'seed{seed}' / 'posttrain' / 'backbone')
+        return str(self.stage_folder(arm, seed, depth - 1) / 'backbone')
+
+    def minutes(self) -> dict[str, float]:
+        """arm -> wall-clock minutes of its finished steps a seed, shared stages counted in."""
+        found = {}
+        for name, arm in self.arms.items():
+            folders = [self.stage_folder(name, s, d) for s in self.seeds
+                       for d in range(len(arm.chain()))]
+            folders += [self._cell(name, s, t) / part for s in self.seeds for t in self.tasks
+                        for part in ('train', 'test')]
+            seconds = [json.loads(f.read_text())['seconds'] for folder in folders
+                       if (f := folder / 'done.json').is_file()]
+            found[name] = sum(seconds) / 60 / len(self.seeds)
+        return found
 
     # -- steps --------------------------------------------------------------------------------
-    def _posttrain(self, arm: str, seed: int, bar) -> None:
-        spec = self.arms[arm]
-        folder = self.root / arm / f'seed{seed}' / 'posttrain'
-        self._train(f'{arm}/{seed} post-training', spec.config, folder, seed, self.backbone,
-                    spec.options, bar)
+    def _stage(self, arm: str, seed: int, depth: int, bar) -> None:
+        stage = self.arms[arm].chain()[depth]
+        self._train(f'{arm}/{seed} {stage.name}', stage.config,
+                    self.stage_folder(arm, seed, depth), seed, self._before(arm, seed, depth),
+                    stage.options, bar, stage.start)
 
     def _finetune(self, arm: str, seed: int, task: str, bar) -> None:
         spec = self.tasks[task]
         self._train(f'{arm}/{seed} {task}', spec.config, self._cell(arm, seed, task) / 'train',
-                    seed, self.start_of(arm, seed), spec.options, bar)
+                    seed, self.start_of(arm, seed),
+                    {**spec.options, **self.arms[arm].task_options}, bar, self.start)
 
     def _train(self, name: str, config: str, folder: Path, seed: int, start: str,
-               options: dict[str, str], bar) -> None:
+               options: dict[str, str], bar, start_key: str) -> None:
         command = [sys.executable, str(self.repo / 'tools/train.py'), self._path(config),
                    '--work-dir', str(folder), '--seed', str(seed), '--resume',
-                   *self._options(start, options)]
+                   *self._options(start, options, start_key)]
         run_step(name, command, folder, self.threads, bar, _fingerprint(start))
 
     def _test(self, arm: str, seed: int, task: str, bar) -> None:
@@ -179,7 +243,8 @@ class Study:
         if spec.train:
             command.append(self._last_checkpoint(folder / 'train'))
         command += ['--work-dir', str(folder / 'test'), '--dump', str(folder / 'metrics.json'),
-                    *self._options(start, spec.options)]
+                    *self._options(start, {**spec.options, **self.arms[arm].task_options},
+                                   self.start)]
         run_step(f'{arm}/{seed} {task} test', command, folder / 'test', self.threads, bar,
                  _fingerprint(start))
 
@@ -195,14 +260,15 @@ class Study:
     def _path(self, config: str) -> str:
         return str(self.repo / config)
 
-    def _options(self, start: str, options: dict[str, str]) -> list[str]:
-        merged = {**self.options, **options, 'model.backbone.pretrained': start}
-        return ['--cfg-options', *(f'{k}={v}' for k, v in merged.items())]
+    def _options(self, start: str, options: dict[str, str], start_key: str) -> list[str]:
+        merged = {**self.options, **options, **({start_key: start} if start_key else {})}
+        return ['--cfg-options', *(f'{k}={v}' for k, v in merged.items())] if merged else []
 
 
 def _fingerprint(folder: str) -> str:
     """Hash of the weights a step starts from, so that new weights rerun the step."""
     digest = hashlib.sha256()
-    for file in sorted(Path(folder).glob('*.safetensors')):
+    # '' = no folder: a stage from random weights
+    for file in (sorted(Path(folder).glob('*.safetensors')) if folder else ()):
         digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from finsta.datasets.transforms.features import stack_features
 from finsta.registry import FUNCTIONS
 from finsta.structures import HolisticBatch
+from finsta.structures.frame_features import FrameFeatures
 
 
 @FUNCTIONS.register_module()
@@ -25,17 +27,21 @@ def video_text_collate(batch: Sequence[dict[str, Any]], keep_graphs: bool = Fals
             packed form, which is much cheaper between processes.
 
     Returns:
-        ``inputs``: frames uint8 (B, F, 3, H, W); frame_mask (B, F) bool, True = a frame; crop
-        (B, 4) fractions; texts, B strings; graphs, a HolisticBatch or None; graph_frames (B, T)
-        with -1 as padding, or None; negative_texts, B lists, or None. ``data_samples``: B
-        VideoTextSamples.
+        ``inputs``: frames uint8 (B, F, 3, H, W), or FrameFeatures where the pipeline has
+        LoadFrameFeatures; frame_mask (B, F) bool, True = a frame; crop (B, 4) fractions; texts, B
+        strings; graphs, a HolisticBatch or None; graph_frames (B, T) with -1 as padding, or None;
+        negative_texts, B lists, or None. ``data_samples``: B VideoTextSamples.
 
     Raises:
         ValueError: frames of different sizes, or graphs in a part of the batch only.
     """
     samples = [row['sample'] for row in batch]
-    frames, mask = _frames([row['frames'] for row in batch],
-                           [np.asarray(row['frame_mask']) for row in batch])
+    if any('features' in row for row in batch):
+        tokens, mask, tower = stack_features(batch)
+        frames, mask = FrameFeatures(torch.from_numpy(tokens), tower), torch.from_numpy(mask)
+    else:
+        frames, mask = stack_frames([row['frames'] for row in batch],
+                                    [np.asarray(row['frame_mask']) for row in batch])
     have = [s.hsg is not None for s in samples]
     if any(have) and not all(have):
         lacking = samples[have.index(False)].sample_id
@@ -54,8 +60,8 @@ def video_text_collate(batch: Sequence[dict[str, Any]], keep_graphs: bool = Fals
     return dict(inputs=inputs, data_samples=samples)
 
 
-def _frames(clips: list[np.ndarray], masks: list[np.ndarray]
-            ) -> tuple[torch.Tensor, torch.Tensor]:
+def stack_frames(clips: list[np.ndarray], masks: list[np.ndarray]
+                 ) -> tuple[torch.Tensor, torch.Tensor]:
     """(F_b, H, W, 3) arrays -> (B, F, 3, H, W) and (B, F)."""
     sizes = {clip.shape[1:3] for clip in clips}
     if len(sizes) != 1:

@@ -2,6 +2,7 @@
 
 from finsta.structures.answers import AnswerVocabulary
 from finsta.structures.drawing import to_networkx
+from finsta.structures.frame_features import FrameFeatures
 from finsta.structures.graph_batch import (
                                            ATTENTION_EDGE_TYPES,
                                            NUM_EDGE_TYPES,
@@ -26,7 +27,7 @@ from finsta.structures.scene_graph import (
 
 __all__ = [
     'ATTENTION_EDGE_TYPES', 'EDGE_SCHEMA', 'EDGE_TYPES', 'NODE_KINDS', 'NUM_EDGE_TYPES', 'TEXT',
-    'VISUAL', 'AnswerVocabulary', 'CrossEdge', 'DynamicSceneGraph', 'Edge', 'GraphBatch',
-    'GraphError', 'HolisticBatch', 'HolisticSceneGraph', 'Node', 'SceneGraph', 'VideoTextSample',
-    'link_by_entity', 'to_networkx',
+    'VISUAL', 'AnswerVocabulary', 'CrossEdge', 'DynamicSceneGraph', 'Edge', 'FrameFeatures',
+    'GraphBatch', 'GraphError', 'HolisticBatch', 'HolisticSceneGraph', 'Node', 'SceneGraph',
+    'VideoTextSample', 'link_by_entity', 'to_networkx',
 ]

@@ -27,6 +27,8 @@ class Difficulty:
         staged: share of short scenes that are one half of a minimal pair of a random factor, drawn
             apart from the pairs of ``make_pair``; without them a model never sees the forms that
             some factors need (lookalikes, groups that are counted).
+        twins: staged scenes come in twos: scenes 2k and 2k + 1 are both halves of one pair, so what
+            is there does not tell what happens (complementary pairs, as in VQA v2).
         distractors: further things that nothing is said of and that stand still.
         combinations: 'all', 'train' or 'held_out': of the 64 shape-colour pairs, one in eight
             is held out.
@@ -47,6 +49,7 @@ class Difficulty:
     striped: float = 0.2
     inside_rate: float = 0.05
     staged: float = 0.2
+    twins: bool = False
     distractors: int = 0
     combinations: str = 'all'
     shots: tuple[int, int] = (1, 1)

@@ -66,12 +66,15 @@ def make_pair(factor: str, seed: int, index: int, canvas: int = 96, fps: int = 8
     return Pair(factor, tuple(scenes), (texts[0][0], texts[1][0]), (texts[0][1], texts[1][1]))
 
 
-def stage_scene(factor: str, rng: np.random.Generator, which: str = 'all') -> Scene:
-    """One half of a fresh pair, with its script; ``which`` as in ``Difficulty.combinations``."""
+def stage_scene(factor: str, rng: np.random.Generator, which: str = 'all',
+                half: int | None = None) -> Scene:
+    """One half of a fresh pair, with its script; ``which`` as in ``Difficulty.combinations``,
+    ``half`` 0 or 1, None = drawn."""
     allowed = set(combinations(which))
     for _ in range(1000):
         halves = MAKERS[factor](rng)
-        scene, say = halves[rng.integers(2)]
+        drawn = int(rng.integers(2))
+        scene, say = halves[drawn if half is None else half]
         if all((t.shape, t.colour) in allowed for t in scene.things):
             return scene.replace(script=say)
     raise ValueError(f'no {factor} scene of the {which!r} shape-colour combinations')

@@ -30,9 +30,13 @@ from finsta.synthvl.video_files import write_video
 from finsta.synthvl.world import make_scene
 
 # videos of train, val and test, and minimal pairs of each factor
-SIZES = {'tiny': (24, 8, 8, 2), 'small': (1500, 150, 300, 32), 'pretrain': (6000, 0, 0, 0)}
+SIZES = {'tiny': (24, 8, 8, 2), 'small': (1500, 150, 300, 32), 'pretrain': (6000, 0, 0, 0),
+         'posttrain': (6000, 0, 0, 0)}
+# options of the world that belong to a size
+SIZE_DIFFICULTY: dict[str, dict[str, Any]] = {'posttrain': {'staged': 0.8, 'twins': True}}
 # first scene number of each split; splits never share a scene of one seed
-FIRST = {'train': 0, 'val': 1_000_000, 'test': 2_000_000, 'pretrain': 5_000_000}
+FIRST = {'train': 0, 'val': 1_000_000, 'test': 2_000_000, 'pretrain': 5_000_000,
+         'posttrain': 6_000_000}
 PARTS = '.parts'
 
 
@@ -79,7 +83,7 @@ class Plan:
 def _jobs(plan: Plan) -> list[dict[str, Any]]:
     jobs: list[dict[str, Any]] = []
     for split, count in zip(('train', 'val', 'test'), plan.counts, strict=True):
-        first = FIRST['pretrain' if plan.size == 'pretrain' else split]
+        first = FIRST[plan.size if plan.size in FIRST else split]
         jobs += [{'split': split, 'index': first + i} for i in range(count)]
     for f in FACTORS if plan.pairs else ():
         jobs += [{'split': 'pairs', 'factor': f, 'index': i} for i in range(plan.pairs)]

@@ -4,8 +4,10 @@ import json
 import sys
 
 import pytest
+from mmengine.config import Config
 
-from finsta.apis.study import Arm, StepError, Study, Task, run_step
+from finsta.apis import study_stgt
+from finsta.apis.study import Arm, Stage, StepError, Study, Task, run_step
 
 
 def test_a_finished_step_is_skipped_until_it_changes(tmp_path):
@@ -49,6 +51,77 @@ def test_results_are_mean_and_spread_over_seeds(study):
 def test_arms_start_from_their_own_backbone(study):
     assert study.start_of('plain', 1) == study.backbone
     assert study.start_of('finsta', 1).endswith('finsta/seed1/posttrain/backbone')
+
+
+def test_stages_that_begin_alike_are_run_once(tmp_path):
+    first = Stage('vtc', 'a.py', {'x': '1'}, start='')
+    arms = {'csal': Arm(stages=(first, Stage('two', 'b.py', start='load_from'))),
+            'more': Arm(stages=(first, Stage('two', 'b.py', {'losses': 'stage1'}, 'load_from')),
+                        task_options={'model.backbone.sim_threshold': '0.5'}),
+            'other': Arm(stages=(Stage('vtc', 'a.py', {'x': '2'}, start=''),))}
+    study = Study(tmp_path, arms, {'qa': Task('qa.py', options={'y': '3'})}, [0, 1], '', jobs=1,
+                  start='load_from', threads=1)
+    study.repo = tmp_path
+    ran = []
+
+    def record(name, command, folder, threads, bar=None, stamp=''):
+        ran.append((str(folder.relative_to(tmp_path)), command))
+        if 'train.py' in command[1]:
+            (folder / 'backbone').mkdir(parents=True)
+            (folder / 'backbone' / 'model.safetensors').write_bytes(str(folder).encode())
+            (folder / 'last_checkpoint').write_text('iter_1.pth')
+        return 0.0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('finsta.apis.study.run_step', record)
+        study.run()
+    names = [name for name, _ in ran]
+    assert len(names) == len(set(names)) == 4 + 4 + 6 + 6
+    commands = dict(ran)
+    assert sum(name.startswith('stages/vtc') for name in names) == 4
+    more = study.stage_folder('more', 1, 1)
+    assert study.stage_folder('more', 1, 0) == study.stage_folder('csal', 1, 0)
+    assert more != study.stage_folder('csal', 1, 1)
+    command = commands[str(more.relative_to(tmp_path))]
+    assert command[-2:] == ['losses=stage1',
+                            f'load_from={study.stage_folder("more", 1, 0)}/backbone']
+    assert not any('load_from' in word for word in commands[names[0]])
+    wanted = {'y=3', 'model.backbone.sim_threshold=0.5', f'load_from={more}/backbone'}
+    assert wanted <= set(commands['more/seed1/qa/train'])
+
+
+@pytest.mark.parametrize('name', sorted(study_stgt.ARMS))
+def test_arms_of_the_stgt_study_build_and_take_as_many_host_steps(name, repo_root):
+    steps = 0
+    for stage in study_stgt.ARMS[name].chain():
+        config = Config.fromfile(repo_root / stage.config)
+        config.merge_from_dict({k: _value(v) for k, v in stage.options.items()})
+        steps += config.train_cfg.max_iters
+        assert config.param_scheduler[1].end == config.train_cfg.max_iters
+        for hook in config.custom_hooks:
+            if hook['type'] == 'StageHook':
+                steps -= hook['warmup_iters']
+    assert steps == study_stgt.FIRST + study_stgt.SECOND
+    for task in study_stgt.TASKS.values():
+        config = Config.fromfile(repo_root / task.config)
+        config.merge_from_dict({k: _value(v) for k, v in
+                                {**task.options, **study_stgt.ARMS[name].task_options}.items()})
+        assert config.train_cfg.max_iters in (study_stgt.RETRIEVAL, study_stgt.QUESTIONS)
+        layers = config.model.backbone.adapter.num_layers
+        assert layers == {'no-graph': 0, 'layers-2': 2}.get(name, 1)
+
+
+def _value(text):
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def test_minutes_count_the_finished_steps(study):
+    for folder, seconds in (('finsta/seed0/posttrain', 60), ('finsta/seed1/pairs/test', 120)):
+        (study.root / folder).mkdir(parents=True)
+        (study.root / folder / 'done.json').write_text(json.dumps({'seconds': seconds}))
+    assert study.minutes() == {'plain': 0.0, 'finsta': 1.5}
 
 
 def test_a_training_that_saved_nothing_is_named(study):

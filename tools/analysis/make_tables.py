@@ -30,6 +30,11 @@ STUDY_COLUMNS = [('videoqa', 'qa/acc', 'video QA acc.'),
                  ('pairs', 'pairs/mean_text', 'pairs, text'),
                  ('pairs', 'pairs/mean_video', 'pairs, video'),
                  ('pairs', 'pairs/mean_group', 'pairs, group')]
+STGT_COLUMNS = [('retrieval', 'retrieval/t2v_R1', 'text-to-video R@1'),
+                ('retrieval', 'retrieval/v2t_R1', 'video-to-text R@1'),
+                ('retrieval', 'rerank/t2v_R1', 'text-to-video R@1, re-ranked'),
+                ('retrieval', 'rerank/v2t_R1', 'video-to-text R@1, re-ranked'),
+                ('videoqa', 'qa/acc', 'video QA acc.')]
 
 
 class TableError(ValueError):
@@ -69,15 +74,23 @@ def spread(cell: dict | None) -> str:
 
 
 # -- studies ----------------------------------------------------------------------------------
-def study(root: Path, name: str) -> str:
-    """Arms x metrics, mean and standard deviation over seeds."""
+def study(root: Path, name: str, columns: list[tuple[str, str, str]] = STUDY_COLUMNS,
+          first: str = 'start of the task') -> str:
+    """Arms x metrics, mean and standard deviation over seeds; minutes a seed where known."""
     data = load(root, name)
-    head = ['start of the task', *(title for *_, title in STUDY_COLUMNS)]
+    head = [first, *(title for *_, title in columns)]
     if data is None:
         return grid(head, [])
-    rows = [[arm, *(spread(tasks.get(task, {}).get(key)) for task, key, _ in STUDY_COLUMNS)]
+    minutes = data.get('minutes')
+    rows = [[arm, *(spread(tasks.get(task, {}).get(key)) for task, key, _ in columns),
+             *([number(minutes.get(arm), 0)] if minutes else [])]
             for arm, tasks in data['results'].items()]
-    return grid(head, rows) + source(data)
+    return grid([*head, *(['minutes a seed'] if minutes else [])], rows) + source(data)
+
+
+def study_stgt(root: Path, name: str) -> str:
+    """The STGT study: the same with its own columns."""
+    return study(root, name, STGT_COLUMNS, 'arm')
 
 
 def study_factors(root: Path, name: str) -> str:
@@ -242,9 +255,10 @@ def configs(root: Path, name: str) -> str:
 
 
 TABLES: dict[str, Callable[[Path, str], str]] = {
-    'study': study, 'study_factors': study_factors, 'benchmark_graph': benchmark_graph,
-    'recurrence': recurrence, 'benchmark_reader': benchmark_reader,
-    'benchmark_store': benchmark_store, 'flops': flops, 'text_parser': text_parser,
+    'study': study, 'study_stgt': study_stgt, 'study_factors': study_factors,
+    'benchmark_graph': benchmark_graph, 'recurrence': recurrence,
+    'benchmark_reader': benchmark_reader, 'benchmark_store': benchmark_store, 'flops': flops,
+    'text_parser': text_parser,
     'video_parser': video_parser, 'configs': configs}
 
 

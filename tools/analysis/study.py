@@ -3,8 +3,10 @@
     python tools/analysis/study.py                                   (plain, control, finsta)
     python tools/analysis/study.py --arms plain control finsta finsta-gold --seeds 0 1 2
     python tools/analysis/study.py --list
+    python tools/analysis/study.py --study stgt --seeds 0 --jobs 1 --threads 1   (STGT's arms)
 
-Needs what the quickstart makes (SynthVL `small` and its graphs). Resumable: steps that are done
+Needs what the quickstart makes (SynthVL `small` and its graphs); STGT's also SynthVL `pretrain`,
+whence it starts from random weights. Resumable: steps that are done
 are skipped.
 """
 
@@ -14,8 +16,10 @@ import os
 import platform
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
+from finsta.apis import study_stgt
 from finsta.apis.study import Arm, StepError, Study, Task
 
 REPO = Path(__file__).resolve().parents[2]
@@ -57,19 +61,53 @@ SHOWN = [('videoqa', 'qa/acc'), ('retrieval', 'retrieval/t2v_R1'),
          ('pairs', 'pairs/mean_video'), ('pairs', 'pairs/mean_group')]
 
 
+
+@dataclass(frozen=True)
+class Kind:
+    """A study: its arms, tasks and columns, those run by default, and where it starts."""
+
+    arms: dict[str, Arm]
+    tasks: dict[str, Task]
+    shown: list[tuple[str, str]]
+    default: list[str]
+    backbone: str
+    start: str
+    root: str
+    data: str
+
+
+STUDIES = {
+    'finsta': Kind(ARMS, TASKS, SHOWN, ['plain', 'control', 'finsta'],
+                   str(REPO / 'finsta/weights/clip4clip_tiny'), 'model.backbone.pretrained',
+                   'work_dirs/study', 'SynthVL small (MSVD layout), seed 0'),
+    'stgt': Kind(study_stgt.ARMS, study_stgt.TASKS, study_stgt.SHOWN, list(study_stgt.ARMS), '',
+                 'load_from', 'work_dirs/study_stgt', study_stgt.DATA),
+}
+
+
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
-    parser.add_argument('--arms', nargs='+', default=['plain', 'control', 'finsta'],
-                        choices=sorted(ARMS), metavar='ARM', help='see --list')
-    parser.add_argument('--tasks', nargs='+', default=list(TASKS), choices=sorted(TASKS))
+    parser.add_argument('--study', choices=sorted(STUDIES), default='finsta')
+    parser.add_argument('--arms', nargs='+', metavar='ARM', help='see --list')
+    parser.add_argument('--tasks', nargs='+', metavar='TASK', help='default: all of the study')
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
     parser.add_argument('--jobs', type=int, default=min(2, os.cpu_count() or 1))
-    parser.add_argument('--root', default='work_dirs/study')
-    parser.add_argument('--backbone', default=str(REPO / 'finsta/weights/clip4clip_tiny'))
+    parser.add_argument('--threads', type=int, help='of each step; default: the cores, divided')
+    parser.add_argument('--root', help='default: work_dirs/study or work_dirs/study_stgt')
+    parser.add_argument('--backbone', help='folder or shipped name; STGT starts from none')
+    parser.add_argument('--collect', action='store_true',
+                        help='run nothing; report what is finished')
     parser.add_argument('--out', help='JSON file, e.g. docs/en/results/finsta_synthvl.json; '
                         'tools/analysis/make_tables.py puts it into the pages')
     parser.add_argument('--list', action='store_true', help='print the arms and stop')
-    return parser.parse_args()
+    args = parser.parse_args()
+    kind = STUDIES[args.study]
+    args.arms, args.tasks = args.arms or kind.default, args.tasks or list(kind.tasks)
+    for what, given, known in (('arm', args.arms, kind.arms), ('task', args.tasks, kind.tasks)):
+        if unknown := sorted(set(given) - set(known)):
+            parser.error(f'no {what} {unknown} in the study {args.study}; there are '
+                         f'{sorted(known)}')
+    return args
 
 
 def provenance(args: argparse.Namespace) -> dict:
@@ -78,12 +116,12 @@ def provenance(args: argparse.Namespace) -> dict:
                             capture_output=True, check=False).stdout.strip()
     return {'command': ' '.join(['python', 'tools/analysis/study.py', *sys.argv[1:]]),
             'commit': commit, 'seeds': args.seeds, 'machine': f'{os.cpu_count()} cores, '
-            f'{platform.machine()}, no GPU', 'data': 'SynthVL small (MSVD layout), seed 0'}
+            f'{platform.machine()}, no GPU', 'data': STUDIES[args.study].data}
 
 
-def markdown(results: dict) -> str:
+def markdown(results: dict, shown: list[tuple[str, str]]) -> str:
     """Mean and standard deviation over seeds, one row an arm."""
-    columns = [(t, k) for t, k in SHOWN if any(k in arms.get(t, {}) for arms in results.values())]
+    columns = [(t, k) for t, k in shown if any(k in arms.get(t, {}) for arms in results.values())]
     lines = ['| arm | ' + ' | '.join(k for _, k in columns) + ' |',
              '|---|' + '---|' * len(columns)]
     for arm, tasks in results.items():
@@ -102,22 +140,27 @@ def _cell(value: dict | None) -> str:
 
 def main() -> None:
     args = parse_args()
+    kind = STUDIES[args.study]
     if args.list:
-        for name, arm in ARMS.items():
-            print(f'{name:26} {arm.config or "the backbone as it is"} {arm.options or ""}')
+        for name, arm in kind.arms.items():
+            steps = ' -> '.join(f'{s.config} {s.options or ""}' for s in arm.chain())
+            print(f'{name:26} {steps or "the backbone as it is"}')
         return
     os.chdir(REPO)
-    study = Study(args.root, {a: ARMS[a] for a in args.arms}, {t: TASKS[t] for t in args.tasks},
-                  args.seeds, args.backbone, args.jobs)
+    study = Study(args.root or kind.root, {a: kind.arms[a] for a in args.arms},
+                  {t: kind.tasks[t] for t in args.tasks}, args.seeds,
+                  kind.backbone if args.backbone is None else args.backbone, args.jobs,
+                  start=kind.start, threads=args.threads)
     try:
-        results = study.run()
+        results = study.results() if args.collect else study.run()
     except StepError as error:
         sys.exit(f'study stopped: {error}\nRun it again to go on from there.')
-    print(markdown(results))
+    print(markdown(results, kind.shown))
     if args.out:
         out = Path(args.out)
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps({**provenance(args), 'results': results}, indent=1) + '\n')
+        out.write_text(json.dumps(
+            {**provenance(args), 'minutes': study.minutes(), 'results': results}, indent=1) + '\n')
 
 
 if __name__ == '__main__':

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from finsta.synthvl.difficulty import BACKGROUNDS, CAMERAS, HELD_OUT, LONG
 from finsta.synthvl.layouts import LAYOUTS
-from finsta.synthvl.writing import SIZES, Plan, generate
+from finsta.synthvl.writing import SIZE_DIFFICULTY, SIZES, Plan, generate
 
 
 def parse_args() -> argparse.Namespace:
@@ -48,7 +48,7 @@ def make_plan(args: argparse.Namespace) -> Plan:
     sizes = SIZES[args.size]
     given = (args.num_train, args.num_val, args.num_test)
     counts = tuple(d if g is None else g for g, d in zip(given, sizes[:3], strict=True))
-    difficulty = dict(LONG) if args.long else {}
+    difficulty = {**SIZE_DIFFICULTY.get(args.size, {}), **(LONG if args.long else {})}
     for name, value in (('backgrounds', args.background), ('cameras', args.camera),
                         ('canvas', args.canvas), ('fps', args.fps), ('objects', args.objects),
                         ('events', args.events), ('distractors', args.distractors)):

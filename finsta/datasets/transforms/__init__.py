@@ -1,5 +1,6 @@
 """Steps that prepare a sample: decoding, resizing, cropping, captions, graphs."""
 
+from finsta.datasets.transforms.features import LoadFrameFeatures
 from finsta.datasets.transforms.frame_cache import CachedReader, FrameCache
 from finsta.datasets.transforms.geometry import (
     CenterCropFrames,
@@ -14,5 +15,6 @@ from finsta.datasets.transforms.text import ChooseCaption
 from finsta.datasets.transforms.video import DecordReader, PyAVReader, open_video
 
 __all__ = ['CachedReader', 'CenterCropFrames', 'ChooseCaption', 'DecordReader', 'FrameCache',
-           'GraphHardNegatives', 'LoadGraphs', 'LoadVideoFrames', 'PadFrames', 'PyAVReader',
+           'GraphHardNegatives', 'LoadFrameFeatures', 'LoadGraphs',
+           'LoadVideoFrames', 'PadFrames', 'PyAVReader',
            'RandomCropFrames', 'ResizeFrames', 'open_video']

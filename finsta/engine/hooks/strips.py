@@ -7,6 +7,7 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 
 from finsta.registry import HOOKS
+from finsta.structures import FrameFeatures
 from finsta.utils.optional import require
 
 _HIDDEN = ('video_emb', 'text_embs', 'caption_ids', 'meta')
@@ -36,6 +37,9 @@ class PredictionStripHook(Hook):
     def after_test_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
         """Draw the samples of one batch; frames (B, F, 3, H, W) uint8, outputs B dicts."""
         inputs = data_batch['inputs']
+        if isinstance(inputs['frames'], FrameFeatures):
+            raise ValueError('there are no frames to draw: the pipeline reads cached features '
+                             '(LoadFrameFeatures); draw with the config that reads the videos')
         for frames, valid, output in zip(inputs['frames'], inputs['frame_mask'], outputs,
                                          strict=False):
             if self.written >= self.limit:

@@ -28,6 +28,9 @@ class PixelNorm(nn.Module):
 
     @torch.no_grad()
     def forward(self, frames: Tensor) -> Tensor:
+        if not isinstance(frames, Tensor):
+            raise ValueError(f'this backbone reads pixels, not {type(frames).__name__}: only STGT '
+                             'takes cached frame features (LoadFrameFeatures)')
         if frames.dim() != 5 or frames.shape[2] != 3:
             raise ValueError('frames must be (B, F, 3, H, W), got ' + str(tuple(frames.shape)))
         b, f = frames.shape[:2]

@@ -20,11 +20,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from finsta.registry import BACKBONES, LOSSES, VIDEO_ADAPTERS
+from finsta.structures.frame_features import FrameFeatures
 from finsta.utils.distributed import gather_with_grad
 from finsta.utils.optional import require
 
 from .base import BackboneFeatures, Grid, VideoLanguageBackbone
 from .blocks import CLIP_MEAN, CLIP_STD, ConvStem, PixelNorm, unit
+from .cached import TowerFingerprint, check_features
 from .loading import encode_real_frames, frame_mask_or_ones, load_hf, own_pretrained
 from .queries import query_similarity
 from .tokenizers import encode_batch, load_tokenizer
@@ -59,7 +61,8 @@ class STGT(VideoLanguageBackbone):
             tower, Q-Former and heads start this model.
         num_queries: Q. embed_dim: E. tokenizer: folder, hub name or 'tiny'.
         stem: None or 'conv' (:class:`ConvStem`).
-        freeze_vision: the tower is not trained and stays in evaluation mode.
+        freeze_vision: the tower is not trained and stays in evaluation mode. Its outputs may then
+            come from disk (LoadFrameFeatures): FrameFeatures in the place of frames.
         host_losses: 'stage1' (VTC, VTM, VTG), 'stage2' (CSAL, VTM, VTG), or configs of LOSSES.
         choice_score: 'itc' = best query's cosine, 'itm' = log-odds of a match.
         gradient_checkpointing: of the graph layers.
@@ -116,6 +119,7 @@ class STGT(VideoLanguageBackbone):
         self.frame_size = (vis.image_size, vis.image_size)
         self.cells = vis.image_size // vis.patch_size
         self.pixel_norm = PixelNorm(self.frame_size, CLIP_MEAN, CLIP_STD)
+        self._fingerprint = TowerFingerprint()
         plain = host_losses if isinstance(host_losses, str) else [dict(x) for x in host_losses]
         self.cfg = dict(
             type='STGT', tokenizer=str(tokenizer), num_queries=num_queries, embed_dim=embed_dim,
@@ -167,8 +171,17 @@ class STGT(VideoLanguageBackbone):
         return self
 
     # -- inputs ---------------------------------------------------------------------------------
-    def preprocess_frames(self, frames: Tensor) -> Tensor:
+    def preprocess_frames(self, frames: Tensor | FrameFeatures) -> Tensor | FrameFeatures:
+        """Pixels as the base class says; cached features are checked and handed on."""
+        if isinstance(frames, FrameFeatures):
+            check_features(frames, self.tower_fingerprint(), self.freeze_vision, self.cells ** 2,
+                           self.dims['video'])
+            return frames
         return self.pixel_norm(frames)
+
+    def tower_fingerprint(self) -> str:
+        """What cached features are recognised by: weights, sizes and pixel normalisation."""
+        return self._fingerprint(self.vision, self.vision.config.to_diff_dict(), self.pixel_norm)
 
     def tokenize(self, texts: Sequence[str], device: torch.device | str = 'cpu') \
             -> dict[str, Tensor]:
@@ -184,12 +197,18 @@ class STGT(VideoLanguageBackbone):
         return BackboneFeatures(text=x, text_mask=mask, text_offsets=tokens['offsets'],
                                 text_ids=ids, text_pooled=unit(self.text_proj(x[:, 0])))
 
-    def encode_video(self, frames: Tensor, frame_mask: Tensor | None = None,
+    def frame_tokens(self, frames: Tensor, frame_mask: Tensor | None = None) -> Tensor:
+        """The frame tower alone: (B, F, 1 + N, C), 0 for padded frames."""
+        mask = frame_mask_or_ones(frames, frame_mask)
+        return encode_real_frames(self._encode_frames, frames, mask)[0]
+
+    def encode_video(self, frames: Tensor | FrameFeatures, frame_mask: Tensor | None = None,
                      crop: Tensor | None = None) -> BackboneFeatures:
         """Grid: patch tokens after the graph layers, before any pooling; ``video_extra``
         (B, S, C) what the queries read."""
         mask = frame_mask_or_ones(frames, frame_mask)
-        tokens = encode_real_frames(self._encode_frames, frames, mask)[0]
+        tokens = frames.tokens.to(self.temp.dtype) if isinstance(frames, FrameFeatures) \
+            else self.frame_tokens(frames, mask)
         mixed = self.adapter(tokens, self.cells, self.cells, mask)
         pooled = self.ln_vision(mixed.pooled)
         queries = self._ask(pooled, mixed.pooled_mask)

@@ -20,7 +20,14 @@ from typing import Any, NamedTuple
 from mmengine.logging import print_log
 
 from finsta.parsing.store.lru import WeightedLRU
-from finsta.parsing.store.shards import TABLES, DamagedShard, Shard, list_shards, write_shard
+from finsta.parsing.store.shards import (
+    TABLES,
+    DamagedShard,
+    Shard,
+    list_shards,
+    next_number,
+    write_shard,
+)
 from finsta.registry import GRAPH_STORES
 from finsta.structures import DynamicSceneGraph, GraphError, SceneGraph
 
@@ -306,15 +313,11 @@ class GraphStore:
         self._open()
         for table, rows in self._pending.items():
             if rows:
-                number = self._next_number(table)
+                number = next_number(self.root / table, table)
                 path = write_shard(self.root / table, table, number, list(rows.values()))
                 self._add_shard(table, Shard(path, table))
                 self._pending[table] = {}
         self._pending_graphs, self._pending_bytes = {}, 0
-
-    def _next_number(self, table: str) -> int:
-        numbers = [int(p.name.split('-')[1]) for p in list_shards(self.root / table, table)]
-        return max(numbers, default=-1) + 1
 
     def __enter__(self) -> 'GraphStore':
         return self

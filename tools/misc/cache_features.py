@@ -1,0 +1,53 @@
+"""Run a frozen frame tower once over all videos of a config and keep its outputs on disk.
+
+    python tools/misc/cache_features.py configs/stgt/pretrain_stage1_cached.py
+    python tools/train.py configs/stgt/pretrain_stage1_cached.py
+
+The config's pipelines say where (LoadFrameFeatures). Resumable: what is stored is kept; a damaged
+shard's videos are done again. Features of other weights or another pipeline are refused.
+"""
+
+import argparse
+
+from mmengine.config import Config, DictAction
+from mmengine.registry import init_default_scope
+
+from finsta.engine.launch import errors_in_sentences, find_config
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
+    parser.add_argument('config', help='with LoadFrameFeatures in its pipelines')
+    parser.add_argument('--weights', help="default: the config's load_from")
+    parser.add_argument('--dtype', choices=('fp16', 'fp32'), default='fp16')
+    parser.add_argument('--batch', type=int, default=8, help='videos at a time')
+    parser.add_argument('--workers', type=int, default=2, help='processes that read videos')
+    parser.add_argument('--max-gb', type=float, default=50.0, help='largest store, in GiB')
+    parser.add_argument('--shard-mb', type=float, default=128.0, help='a kill loses so much')
+    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={},
+                        metavar='KEY=VALUE')
+    parser.add_argument('--debug', action='store_true', help='show tracebacks of all errors')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    with errors_in_sentences(args.debug):
+        from tqdm import tqdm
+
+        from finsta.apis.cache_features import fill_from_config
+        config = Config.fromfile(find_config(args.config))
+        config.merge_from_dict(args.cfg_options)
+        init_default_scope(config.get('default_scope', 'finsta'))
+        totals = fill_from_config(
+            config, args.weights, lambda root: tqdm(desc=root, unit='video', dynamic_ncols=True),
+            dtype=args.dtype, batch=args.batch, workers=args.workers,
+            max_bytes=int(args.max_gb * 2 ** 30), flush_bytes=int(args.shard_mb * 2 ** 20),
+            device=args.device)
+        for root, counts in totals.items():
+            print(f'{root}: ' + ', '.join(f'{n} {what}' for what, n in counts.items()))
+
+
+if __name__ == '__main__':
+    main()

@@ -27,8 +27,8 @@ class Difficulty:
         staged: share of short scenes that are one half of a minimal pair of a random factor, drawn
             apart from the pairs of ``make_pair``; without them a model never sees the forms that
             some factors need (lookalikes, groups that are counted).
-        twins: staged scenes come in twos: scenes 2k and 2k + 1 are both halves of one pair, so what
-            is there does not tell what happens (complementary pairs, as in VQA v2).
+        twins: staged scenes come in twos: scenes 2k and 2k + 1 are both halves of one pair, so
+            what is there does not tell what happens (complementary pairs, as in VQA v2).
         distractors: further things that nothing is said of and that stand still.
         combinations: 'all', 'train' or 'held_out': of the 64 shape-colour pairs, one in eight
             is held out.

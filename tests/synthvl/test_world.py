@@ -98,3 +98,25 @@ def test_camera_moves_boxes_of_things_that_stand():
 def test_wrong_options_are_named(options, words):
     with pytest.raises((TypeError, ValueError), match=words):
         make_scene(0, 0, **options)
+
+
+def test_twins_are_both_halves_of_one_pair():
+    """The same things and words, another event; scenes that are drawn stay their own."""
+    options = dict(staged=0.7, twins=True)
+    staged = 0
+    for k in range(40):
+        one, other = (make_scene(3, 2 * k + half, **options) for half in (0, 1))
+        assert (one.script is None) == (other.script is None)
+        if one.script is None:
+            assert one.things != other.things or one.events != other.events
+            continue
+        staged += 1
+        assert [t.shape for t in one.things] == [t.shape for t in other.things]
+        assert one.background == other.background
+        same_states = all(np.array_equal(a, b) for a, b in
+                          zip(vars(one.states).values(), vars(other.states).values(),
+                              strict=True))
+        assert not (same_states and one.events == other.events and one.things == other.things)
+        again = make_scene(3, 2 * k, **options)
+        assert again.events == one.events
+    assert 18 <= staged <= 38

@@ -3,6 +3,7 @@
     python tools/analysis/study.py                                   (plain, control, finsta)
     python tools/analysis/study.py --arms plain control finsta finsta-gold --seeds 0 1 2
     python tools/analysis/study.py --list
+    python tools/analysis/study.py --study twins --tasks pairs               (ALPRO, 6,000 clips)
     python tools/analysis/study.py --study stgt --seeds 0 --jobs 1 --threads 1   (STGT's arms)
 
 Needs what the quickstart makes (SynthVL `small` and its graphs); STGT's also SynthVL `pretrain`,
@@ -53,13 +54,25 @@ ARMS = {
                                    {'model.teacher.encoder.predicate_attributes': 'False'}),
     'no-cross-coreference': Arm(FINSTA, {'model.teacher.encoder.cross_coref': 'False'}),
 }
+TWINS = 'configs/synthvl/posttrain_msvd_alpro_twins'
+# ALPRO, post-trained on SynthVL `posttrain`: every staged clip stands beside its other half
+TWIN_ARMS = {
+    'plain': Arm(),
+    'control': Arm(f'{TWINS}-control.py'),
+    'negatives': Arm(f'{TWINS}-negatives.py'),
+    'finsta-gold': Arm(f'{TWINS}.py'),
+    'finsta-no-negatives': Arm(f'{TWINS}.py', {'model.choice': 'None', 'model.reversal': 'None'}),
+}
+TWIN_TASKS = {'pairs': Task('configs/synthvl/pairs_msvd_alpro.py', train=False),
+              'videoqa': Task('configs/synthvl/videoqa_msvd_alpro.py'),
+              'retrieval': Task('configs/synthvl/retrieval_msvd_alpro.py')}
 TASKS = {'videoqa': Task('configs/synthvl/videoqa_msvd.py'),
          'retrieval': Task('configs/synthvl/retrieval_msvd.py'),
          'pairs': Task('configs/synthvl/pairs_msvd.py', train=False)}
 SHOWN = [('videoqa', 'qa/acc'), ('retrieval', 'retrieval/t2v_R1'),
          ('retrieval', 'retrieval/v2t_R1'), ('pairs', 'pairs/mean_text'),
-         ('pairs', 'pairs/mean_video'), ('pairs', 'pairs/mean_group')]
-
+         ('pairs', 'pairs/mean_video'), ('pairs', 'pairs/mean_group'),
+         ('pairs', 'pairs/mean_match')]
 
 
 @dataclass(frozen=True)
@@ -80,6 +93,10 @@ STUDIES = {
     'finsta': Kind(ARMS, TASKS, SHOWN, ['plain', 'control', 'finsta'],
                    str(REPO / 'finsta/weights/clip4clip_tiny'), 'model.backbone.pretrained',
                    'work_dirs/study', 'SynthVL small (MSVD layout), seed 0'),
+    'twins': Kind(TWIN_ARMS, TWIN_TASKS, SHOWN, ['plain', 'control', 'negatives', 'finsta-gold'],
+                  str(REPO / 'finsta/weights/alpro_tiny'), 'model.backbone.pretrained',
+                  'work_dirs/study_twins', 'post-training: SynthVL posttrain (6,000 clips, gold '
+                  'graphs), seed 0; tests: SynthVL small (MSVD layout), seed 0'),
     'stgt': Kind(study_stgt.ARMS, study_stgt.TASKS, study_stgt.SHOWN, list(study_stgt.ARMS), '',
                  'load_from', 'work_dirs/study_stgt', study_stgt.DATA),
 }

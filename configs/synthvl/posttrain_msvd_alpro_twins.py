@@ -1,0 +1,31 @@
+# Finsta with oracle graphs on 6,000 clips of which four in five are halves of a minimal pair and
+# stand beside their other half (make_synthvl.py --size posttrain): what is there does not tell
+# what happens, so a model cannot learn the clips by heart.
+#   python tools/datasets/make_synthvl.py --layout msvd --size posttrain --out data/synthvl/posttrain
+#   G=data/synthvl/posttrain; python tools/scene_graphs/parse_text.py --gold $G --out $G/graphs_gold
+#   python tools/scene_graphs/parse_video.py --gold $G --out $G/graphs_gold
+_base_ = './posttrain_msvd.py'
+data_root = 'data/synthvl/posttrain'
+store = dict(type='GraphStore', root='{data_root}/graphs_gold')
+swaps = ['swap_attributes', 'swap_arguments', 'swap_predicates', 'swap_order', 'swap_adverbs']
+max_iters = 900
+warmup_iters = 100
+
+train_dataloader = dict(dataset=dict(data_root=data_root, pipeline=[
+    dict(type='LoadVideoFrames', num_frames=8, sampling='uniform',
+         cache=dict(root='{data_root}/.frames', short_side=48)),
+    dict(type='ChooseCaption'),
+    dict(type='LoadGraphs', store=store, matcher=dict(type='GoldMatcher'), num_key_frames=4),
+    dict(type='GraphHardNegatives', num=2, operations=swaps, store=store),
+    dict(type='PadFrames', num_frames=8)]))
+model = dict(backbone=dict(pretrained='alpro_tiny'))
+
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+optim_wrapper = dict(type='Bf16OptimWrapper', optimizer=dict(lr=1e-3),
+                     paramwise_cfg=dict(custom_keys=dict(teacher=dict(lr_mult=2.0),
+                                                         transfer=dict(lr_mult=2.0))))
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=30),
+    dict(type='CosineAnnealingLR', by_epoch=False, begin=30, end=max_iters, eta_min_ratio=0.05)]
+custom_hooks = [dict(type='StageHook', warmup_iters=warmup_iters),
+                dict(type='StructureLogHook', interval=20), dict(type='BackboneExportHook')]

@@ -31,7 +31,8 @@ COLUMNS = [('videoqa', 'qa/acc', 'video QA, accuracy %'),
            ('retrieval', 'retrieval/v2t_R1', 'video-to-text R@1 %'),
            ('pairs', 'pairs/mean_text', 'minimal pairs, text %'),
            ('pairs', 'pairs/mean_video', 'minimal pairs, video %'),
-           ('pairs', 'pairs/mean_group', 'minimal pairs, group %')]
+           ('pairs', 'pairs/mean_group', 'minimal pairs, group %'),
+           ('pairs', 'pairs/mean_match', 'minimal pairs, match %')]
 
 
 def parse_args() -> argparse.Namespace:

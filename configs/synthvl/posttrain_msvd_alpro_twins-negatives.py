@@ -1,5 +1,5 @@
-# posttrain_msvd_alpro_twins.py without teacher and transfer: only the false captions made through
-# the text graphs and the backward clips; 100 steps fewer, as there is no warm-up.
+# posttrain_msvd_alpro_twins.py without teacher and transfer: graph-neighbour batches and the false
+# captions made through the text graphs; 100 steps fewer, as there is no warm-up.
 _base_ = './posttrain_msvd_alpro_twins.py'
 max_iters = 800
 store = dict(type='GraphStore', root='{data_root}/graphs_gold')

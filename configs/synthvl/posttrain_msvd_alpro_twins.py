@@ -11,14 +11,17 @@ swaps = ['swap_attributes', 'swap_arguments', 'swap_predicates', 'swap_order', '
 max_iters = 900
 warmup_iters = 100
 
-train_dataloader = dict(dataset=dict(data_root=data_root, pipeline=[
-    dict(type='LoadVideoFrames', num_frames=8, sampling='uniform',
-         cache=dict(root='{data_root}/.frames', short_side=48)),
-    dict(type='ChooseCaption'),
-    dict(type='LoadGraphs', store=store, matcher=dict(type='GoldMatcher'), num_key_frames=4),
-    dict(type='GraphHardNegatives', num=2, operations=swaps, store=store),
-    dict(type='PadFrames', num_frames=8)]))
-model = dict(backbone=dict(pretrained='alpro_tiny'))
+# clips with the same things stand in one batch; the control's batches are random
+train_dataloader = dict(
+    sampler=dict(type='GraphNeighbourSampler', store=store),
+    dataset=dict(data_root=data_root, pipeline=[
+        dict(type='LoadVideoFrames', num_frames=8, sampling='uniform',
+             cache=dict(root='{data_root}/.frames', short_side=48)),
+        dict(type='ChooseCaption'),
+        dict(type='LoadGraphs', store=store, matcher=dict(type='GoldMatcher'), num_key_frames=4),
+        dict(type='GraphHardNegatives', num=2, operations=swaps, store=store),
+        dict(type='PadFrames', num_frames=8)]))
+model = dict(backbone=dict(pretrained='alpro_tiny'), reversal=None)
 
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(type='Bf16OptimWrapper', optimizer=dict(lr=1e-3),

@@ -77,7 +77,7 @@ class VideoTextDataset(BaseDataset):
         self.coverage = (0, 0)
         super().__init__(ann_file=ann_file or '', data_root=data_root,
                          data_prefix=data_prefix or dict(video=self.video_dir),
-                         pipeline=_fill(list(pipeline), data_root), test_mode=test_mode,
+                         pipeline=fill_root(list(pipeline), data_root), test_mode=test_mode,
                          max_refetch=max_refetch,
                          indices=indices, serialize_data=serialize_data, lazy_init=lazy_init,
                          metainfo=metainfo)
@@ -212,12 +212,12 @@ class VideoTextDataset(BaseDataset):
                          'repair the videos or raise max_refetch')
 
 
-def _fill(config: Any, data_root: str) -> Any:
+def fill_root(config: Any, data_root: str) -> Any:
     """A copy of a config with ``{data_root}`` replaced in every string."""
     if isinstance(config, str):
         return config.replace('{data_root}', data_root or '.')
     if isinstance(config, dict):
-        return {key: _fill(value, data_root) for key, value in config.items()}
+        return {key: fill_root(value, data_root) for key, value in config.items()}
     if isinstance(config, (list, tuple)):
-        return [_fill(value, data_root) for value in config]
+        return [fill_root(value, data_root) for value in config]
     return config

@@ -29,7 +29,8 @@ STUDY_COLUMNS = [('videoqa', 'qa/acc', 'video QA acc.'),
                  ('retrieval', 'retrieval/v2t_R1', 'video-to-text R@1'),
                  ('pairs', 'pairs/mean_text', 'pairs, text'),
                  ('pairs', 'pairs/mean_video', 'pairs, video'),
-                 ('pairs', 'pairs/mean_group', 'pairs, group')]
+                 ('pairs', 'pairs/mean_group', 'pairs, group'),
+                 ('pairs', 'pairs/mean_match', 'pairs, match')]
 STGT_COLUMNS = [('retrieval', 'retrieval/t2v_R1', 'text-to-video R@1'),
                 ('retrieval', 'retrieval/v2t_R1', 'video-to-text R@1'),
                 ('retrieval', 'rerank/t2v_R1', 'text-to-video R@1, re-ranked'),

@@ -25,8 +25,9 @@ class GraphNeighbourSampler(ResumableSampler):
     """A :class:`ResumableSampler` whose order keeps samples with the same things together.
 
     Similarity is the cosine of the sets of object and attribute labels of all captions of a
-    sample, rare labels counting more (idf): how often a caption names a thing says nothing. Every pass draws a random order and lets each
-    sample be followed by its most similar ones that are still free.
+    sample, rare labels counting more (idf): how often a caption names a thing says nothing. Every
+    pass draws a random order and lets each sample be followed by its most similar ones that are
+    still free.
 
     Args:
         dataset: data set of the loader; its rows have ``text`` or ``captions``.
@@ -43,8 +44,8 @@ class GraphNeighbourSampler(ResumableSampler):
                  neighbours: int = 16, shuffle: bool = True, seed: int | None = None) -> None:
         super().__init__(dataset, shuffle, seed)
         if group_size < 2:
-            raise ValueError(f'group_size={group_size}: at least 2 samples stand side by side; for '
-                             'random batches use ResumableSampler')
+            raise ValueError(f'group_size={group_size}: at least 2 samples stand side by side; '
+                             'for random batches use ResumableSampler')
         self.group_size = group_size
         bags = _bags(dataset, GRAPH_STORES.build(fill_root(store, dataset.data_root)))
         self.neighbours = nearest(bags, min(neighbours, self.size - 1))
@@ -80,7 +81,8 @@ def _bags(dataset: VideoTextDataset, store) -> list[set[str]]:
                      for node in g.nodes if node.kind in _THINGS})
     if not known:
         raise ValueError(f'the graph store {store.root} holds no graph of any caption of the '
-                         f'{len(dataset)} samples; parse them with tools/scene_graphs/parse_text.py')
+                         f'{len(dataset)} samples; parse them with '
+                         'tools/scene_graphs/parse_text.py')
     return bags
 
 

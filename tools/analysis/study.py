@@ -94,7 +94,8 @@ STUDIES = {
     'finsta': Kind(ARMS, TASKS, SHOWN, ['plain', 'control', 'finsta'],
                    str(REPO / 'finsta/weights/clip4clip_tiny'), 'model.backbone.pretrained',
                    'work_dirs/study', 'SynthVL small (MSVD layout), seed 0'),
-    'twins': Kind(TWIN_ARMS, TWIN_TASKS, SHOWN, ['plain', 'control', 'batches', 'negatives', 'finsta-gold'],
+    'twins': Kind(TWIN_ARMS, TWIN_TASKS, SHOWN,
+                  ['plain', 'control', 'batches', 'negatives', 'finsta-gold'],
                   str(REPO / 'finsta/weights/alpro_tiny'), 'model.backbone.pretrained',
                   'work_dirs/study_twins', 'post-training: SynthVL posttrain (6,000 clips, gold '
                   'graphs), seed 0; tests: SynthVL small (MSVD layout), seed 0'),

@@ -1,0 +1,93 @@
+"""Samples that name the same things come one after another, and nothing else changes."""
+
+from itertools import islice, pairwise
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from finsta.datasets.graph_sampler import GraphNeighbourSampler, nearest
+from finsta.registry import GRAPH_STORES
+from finsta.structures import Edge, Node, SceneGraph
+
+THINGS = ('circle', 'square', 'star', 'heart', 'ring', 'cross')
+
+
+class _Rows(list):
+    data_root = 'somewhere'
+
+    def get_sample(self, i):
+        return SimpleNamespace(text=self[i], captions=None, video_id=f'v{i}')
+
+
+class _Store:
+    def __init__(self, root: str, empty: bool = False) -> None:
+        self.root, self.empty = root, empty
+
+    def get_text(self, text, video_id=None):
+        noun, verb = text.split()
+        return None if self.empty else SceneGraph(
+            (Node('object', noun), Node('predicate', verb)), (Edge(0, 1, 'subject'),))
+
+
+@pytest.fixture
+def rows(monkeypatch):
+    monkeypatch.setattr(GRAPH_STORES, 'build', lambda cfg: _Store(**{
+        k: v for k, v in cfg.items() if k != 'type'}))
+    # every thing does four different things, far from one another in the list
+    return _Rows(f'{thing} {verb}' for verb in ('moves', 'grows', 'stops', 'waits')
+                 for thing in THINGS)
+
+
+def _sampler(rows, **kwargs):
+    return GraphNeighbourSampler(rows, dict(type='_Store', root='{data_root}/graphs'),
+                                 seed=kwargs.pop('seed', 0), **kwargs)
+
+
+def test_a_pass_is_a_permutation_in_groups_of_the_same_thing(rows):
+    sampler = _sampler(rows, group_size=4)
+    for epoch in (0, 1):
+        order = sampler._order(epoch)
+        assert sorted(order) == list(range(len(rows)))
+        groups = [{rows[i].split()[0] for i in order[k:k + 4]} for k in range(0, 24, 4)]
+        assert all(len(g) == 1 for g in groups)
+    assert sampler._order(0) != sampler._order(1)
+    assert sampler._order(0) == _sampler(rows, group_size=4)._order(0)
+    assert sampler._order(0) != _sampler(rows, group_size=4, seed=1)._order(0)
+
+
+def test_pairs_only(rows):
+    order = _sampler(rows, group_size=2)._order(0)
+    same = [rows[a].split()[0] == rows[b].split()[0] for a, b in pairwise(order)]
+    assert all(same[::2]) and not all(same)
+
+
+def test_it_resumes_where_it_was(rows):
+    whole = [(int(i), i.seed) for i in islice(iter(_sampler(rows, seed=3)), 60)]
+    sampler = _sampler(rows, seed=9)
+    sampler.seek(5, batch_size=4, seed=3)
+    assert [(int(i), i.seed) for i in islice(iter(sampler), 40)] == whole[20:60]
+
+
+def test_nearest_against_plain_cosines():
+    rng = np.random.default_rng(0)
+    bags = [{str(k) for k in rng.choice(12, 4, replace=False)} for _ in range(30)]
+    frequency = {label: sum(label in b for b in bags) for label in map(str, range(12))}
+    weight = {k: np.log(1 + 30 / max(n, 1)) for k, n in frequency.items()}
+
+    def cosine(a, b):
+        return sum(weight[k] ** 2 for k in a & b) / np.sqrt(
+            sum(weight[k] ** 2 for k in a) * sum(weight[k] ** 2 for k in b))
+    index, similarity = nearest(bags, 5)
+    for i, bag in enumerate(bags):
+        every = sorted((cosine(bag, b) for j, b in enumerate(bags) if j != i), reverse=True)
+        assert i not in index[i]
+        assert np.allclose(sorted(similarity[i], reverse=True), every[:5], atol=1e-3)
+        assert np.allclose(similarity[i], [cosine(bag, bags[j]) for j in index[i]], atol=1e-3)
+
+
+def test_mistakes_are_named(rows):
+    with pytest.raises(ValueError, match='ResumableSampler'):
+        _sampler(rows, group_size=1)
+    with pytest.raises(ValueError, match=r'somewhere/graphs holds no graph.*parse_text\.py'):
+        GraphNeighbourSampler(rows, dict(type='_Store', root='{data_root}/graphs', empty=True))

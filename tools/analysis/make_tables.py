@@ -193,6 +193,21 @@ def flops(root: Path, _: str) -> str:
     return grid(['what', 'figure'], rows) + source(data) + size
 
 
+def probe_pairs(root: Path, name: str) -> str:
+    """Scores of minimal pairs before and after training on nothing else."""
+    data = load(root, name)
+    names = ('text', 'video', 'group', 'match')
+    if data is None:
+        return grid(['score of', 'when', *names], [])
+    rows = [[kind, when, *(number(data[when][kind][f'mean_{n}']) for n in names)]
+            for kind in data['after'] for when in ('before', 'after')]
+    s = data['settings']
+    return grid(['score of', 'when', *names], rows) + (
+        f'\nOurs: {s["backbone"]}, {", ".join(s["factors"])}; {s["steps"]} steps of '
+        f'{s["batch_size"]} pairs of {s["pairs"]}; {s["test_pairs"]} held-out pairs a factor; '
+        f'seed {s["seed"]}, {s["threads"]} threads.\n')
+
+
 def text_parser(root: Path, _: str) -> str:
     """F1 by kind of tuple."""
     data = load(root, 'text_parser')
@@ -259,7 +274,7 @@ TABLES: dict[str, Callable[[Path, str], str]] = {
     'study': study, 'study_stgt': study_stgt, 'study_factors': study_factors,
     'benchmark_graph': benchmark_graph, 'recurrence': recurrence,
     'benchmark_reader': benchmark_reader, 'benchmark_store': benchmark_store, 'flops': flops,
-    'text_parser': text_parser,
+    'probe_pairs': probe_pairs, 'text_parser': text_parser,
     'video_parser': video_parser, 'configs': configs}
 
 

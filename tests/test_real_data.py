@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mmengine.config import Config
 
 from tests.models.tiny import BACKBONE
 
@@ -112,11 +113,14 @@ def config(tree):
     return write
 
 
-def small_frames(pad: int, *loaders: str) -> list[str]:
-    """--cfg-options that shrink the pipelines of some loaders; PadFrames stands at ``pad``."""
-    small = {'0.num_frames': 4, '1.size': 40, '2.size': 32, f'{pad}.num_frames': 4}
-    return ['--cfg-options', *(f'{loader}.dataset.pipeline.{key}={value}' for loader in loaders
-                               for key, value in small.items())]
+def small_frames(path: Path, *loaders: str) -> list[str]:
+    """--cfg-options that shrink the pipelines of some loaders of a config."""
+    small = dict(LoadVideoFrames='num_frames=4', ResizeFrames='size=40', PadFrames='num_frames=4',
+                 RandomCropFrames='size=32', CenterCropFrames='size=32')
+    config = Config.fromfile(path)
+    return ['--cfg-options', *(
+        f'{loader}.dataset.pipeline.{place}.{small[step.type]}' for loader in loaders
+        for place, step in enumerate(config[loader].dataset.pipeline) if step.type in small)]
 
 
 def losses(folder: Path) -> list[dict]:
@@ -146,7 +150,7 @@ def posttrained(tree, call, config, graphs, tmp_path_factory) -> Path:
     BACKBONES.build(dict(BACKBONE)).save(plain)
     path = config('posttrain_msvd', POSTTRAIN, 5, CLIPS, backbone=str(plain))
     out = tree.parent / 'posttrained'
-    printed = call('train.py', path, '--work-dir', out, *small_frames(5, 'train_dataloader'))
+    printed = call('train.py', path, '--work-dir', out, *small_frames(path, 'train_dataloader'))
     assert f'MSVD (train): found {CLIPS} of ' in printed
     assert 'missing_text' not in printed and 'missing_video' not in printed
     return out
@@ -182,7 +186,7 @@ def test_posttraining_has_finite_losses_in_both_stages(posttrained):
 def test_question_answering_from_the_posttrained_backbone(tree, call, config, posttrained):
     path = config('videoqa_msvd', TASK + ANSWERS, 3, 8, answers=str(tree / 'train_qa.csv'),
                   backbone=str(posttrained / 'backbone'))
-    options = small_frames(3, 'train_dataloader', 'val_dataloader', 'test_dataloader')
+    options = small_frames(path, 'train_dataloader', 'val_dataloader', 'test_dataloader')
     out = tree.parent / 'qa'
     printed = call('train.py', path, '--work-dir', out, *options)
     assert f'MSVD-QA (train): found {CLIPS} of 1161 videos' in printed
@@ -204,7 +208,7 @@ def test_question_answering_from_the_posttrained_backbone(tree, call, config, po
 
 def test_retrieval_from_the_posttrained_backbone(tree, call, config, posttrained):
     path = config('retrieval_msvd', TASK, 3, 8, backbone=str(posttrained / 'backbone'))
-    options = small_frames(4, 'train_dataloader', 'val_dataloader', 'test_dataloader')
+    options = small_frames(path, 'train_dataloader', 'val_dataloader', 'test_dataloader')
     out = tree.parent / 'retrieval'
     printed = call('train.py', path, '--work-dir', out, *options)
     assert f'MSVD (train): found {CLIPS} of ' in printed

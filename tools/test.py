@@ -17,6 +17,7 @@ from finsta.engine.launch import (
     add_common_arguments,
     data_named_too,
     errors_in_sentences,
+    leave_distributed,
     load_config,
     prepare_distributed,
 )
@@ -74,7 +75,9 @@ def main() -> None:
         config = apply_flags(load_config(args), args)
         prepare_distributed(config)
         metrics = run(config, args)
-        if not is_main_process():
+        main_process = is_main_process()
+        leave_distributed()
+        if not main_process:
             return
         text = json.dumps(metrics, indent=2, sort_keys=True)
         if args.dump:

@@ -14,6 +14,7 @@ from finsta.engine.launch import (
     add_common_arguments,
     data_named_too,
     errors_in_sentences,
+    leave_distributed,
     load_config,
     prepare_distributed,
 )
@@ -80,6 +81,7 @@ def main() -> None:
         with data_named_too(config, 'train_dataloader'):
             runner = FinstaRunner.from_cfg(config)
         runner.train()
+        leave_distributed()
 
 
 if __name__ == '__main__':

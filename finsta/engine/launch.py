@@ -83,6 +83,14 @@ def prepare_distributed(config: Config) -> None:
         config.model_wrapper_cfg = cpu_ddp_cfg(config.get('find_unused_parameters', False))
 
 
+def leave_distributed() -> None:
+    """After a distributed run: wait for the others, then end the process group. A process that
+    leaves earlier takes the rendezvous store along, and a slower one aborts on it."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
+
+
 @contextmanager
 def data_named_too(config: Config, loader: str) -> Iterator[None]:
     """Around the building of a runner: when a file that the model needs is absent, say in the

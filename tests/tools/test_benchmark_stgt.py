@@ -2,8 +2,12 @@
 
 import importlib.util
 import json
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'analysis' / 'benchmark_stgt.py'
@@ -25,6 +29,16 @@ def test_rows_and_ratios(tool, tmp_path):
     assert one['density'] == one['formed'] == 1
     assert many['density'] < 1 and many['density'] <= many['formed']
     assert 'sparse_wins_below_density' in found
+
+
+def test_peak_of_memory_does_not_begin_at_the_parents(tmp_path):
+    """Measurements run in children of a process that may have been far larger."""
+    code = (f'import sys; sys.path.insert(0, {str(TOOL.parent)!r}); import benchmark_stgt as b;'
+            'print(b.peak_mb())')
+    big = np.ones(60_000_000)                          # 480 MB more than the child will hold
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert 0 < float(done.stdout) < held - big.nbytes / 2**21
 
 
 def test_the_winning_density_lies_between_the_last_win_and_the_next_row():

@@ -1,13 +1,12 @@
-"""Batches in which the same things do different things (ours).
+"""Batches in which clips stand beside those that are most like them in words (ours).
 
 A contrastive loss learns what tells the samples of a batch apart. Among random samples the things
 alone do; what happens to them is then never learnt. The text graphs know which samples name the
-same objects and attributes: those are put side by side, so that only their relations are left to
-tell them apart.
+same objects, attributes and predicates: those are put side by side, so that only who does it to
+whom, in which order and how is left to tell them apart (``NeighbourChoice``).
 """
 
 import numpy as np
-import torch
 
 from finsta.datasets.base import VideoTextDataset, fill_root
 from finsta.datasets.samplers import ResumableSampler
@@ -15,59 +14,77 @@ from finsta.registry import DATA_SAMPLERS, GRAPH_STORES
 from finsta.utils.optional import require
 from finsta.utils.seeding import derive_seed
 
-_THINGS = ('object', 'attribute')
 # rows of the similarity matrix formed at a time: bounds memory to _CHUNK x samples
 _CHUNK = 512
 
 
 @DATA_SAMPLERS.register_module()
 class GraphNeighbourSampler(ResumableSampler):
-    """A :class:`ResumableSampler` whose order keeps samples with the same things together.
+    """A :class:`ResumableSampler` whose order keeps similar samples together.
 
-    Similarity is the cosine of the sets of object and attribute labels of all captions of a
-    sample, rare labels counting more (idf): how often a caption names a thing says nothing. Every
-    pass draws a random order and lets each sample be followed by its most similar ones that are
-    still free.
+    Similarity is the cosine of the sets of node labels of all captions of a sample, rare labels
+    counting more (idf): how often a caption names a thing says nothing. Every pass draws a random
+    order, lets each sample be joined by its most similar ones that are still free, and shuffles
+    the groups; samples whose neighbours are all taken make groups of their own. A pass leaves out
+    what does not fill a group.
 
     Args:
         dataset: data set of the loader; its rows have ``text`` or ``captions``.
         store: config of a graph store with their text graphs; ``{data_root}`` is the data set's.
-        group_size: samples side by side; the batch size should be a multiple.
+        group_size: samples side by side, on one process; the batch size must be a multiple.
         neighbours: candidates that are kept of each sample.
         shuffle, seed: of :class:`ResumableSampler`.
 
     Raises:
-        ValueError: ``group_size`` below 2, or a store without the graph of any caption.
+        ValueError: ``group_size`` below 2 or above the number of samples, a batch size that splits
+            groups, or a store without the graph of any caption.
     """
 
-    def __init__(self, dataset: VideoTextDataset, store: dict, group_size: int = 8,
+    def __init__(self, dataset: VideoTextDataset, store: dict, group_size: int = 2,
                  neighbours: int = 16, shuffle: bool = True, seed: int | None = None) -> None:
         super().__init__(dataset, shuffle, seed)
-        if group_size < 2:
-            raise ValueError(f'group_size={group_size}: at least 2 samples stand side by side; '
-                             'for random batches use ResumableSampler')
-        self.group_size = group_size
+        if not 2 <= group_size <= self.size:
+            raise ValueError(f'group_size={group_size}: at least 2 of the {self.size} samples '
+                             'stand side by side; for random batches use ResumableSampler')
+        self.block = group_size
         bags = _bags(dataset, GRAPH_STORES.build(fill_root(store, dataset.data_root)))
-        self.neighbours = nearest(bags, min(neighbours, self.size - 1))
+        index, similarity = nearest(bags, min(neighbours, self.size - 1))
+        self.samples, self._index, self._similarity = self.size, index, similarity
+        self.size -= self.size % group_size
+
+    def seek(self, iteration: int, batch_size: int, seed: int) -> None:
+        if batch_size % self.block:
+            raise ValueError(f'train_dataloader.batch_size={batch_size} splits the groups of '
+                             f'{self.block} samples; make it a multiple of group_size')
+        super().seek(iteration, batch_size, seed)
 
     def _order(self, epoch: int) -> list[int]:
-        plain = super()._order(epoch)
+        rng = np.random.default_rng(derive_seed(self.seed, 'neighbours', epoch))
+        plain = rng.permutation(self.samples) if self.shuffle else np.arange(self.samples)
+        # those that have a close neighbour choose before it is taken by one that has not
+        plain = plain[np.argsort(-self._similarity.max(1)[plain], kind='stable')]
         # equally similar ones in an order that differs from pass to pass
-        place = np.empty(self.size)
-        place[plain] = torch.rand(self.size, generator=torch.Generator().manual_seed(
-            derive_seed(self.seed, 'neighbours', epoch))).numpy()
-        free = np.ones(self.size, bool)
-        order: list[int] = []
+        place = rng.random(self.samples)
+        free = np.ones(self.samples, bool)
+        groups: list[list[int]] = []
+        alone: list[int] = []
         for anchor in plain:
             if not free[anchor]:
                 continue
-            index, similarity = self.neighbours
-            rank = np.lexsort((place[index[anchor]], -similarity[anchor]))
-            others = [int(i) for i in index[anchor][rank] if free[i]][:self.group_size - 1]
-            for i in (anchor, *others):
-                free[i] = False
-                order.append(i)
-        return order
+            candidates = self._index[anchor]
+            rank = np.lexsort((place[candidates], -self._similarity[anchor]))
+            others = [i for i in candidates[rank] if free[i]][:self.block - 1]
+            free[anchor] = False
+            if len(others) < self.block - 1:
+                alone.append(int(anchor))
+                continue
+            free[others] = False
+            groups.append([int(anchor), *map(int, others)])
+        groups += [alone[k:k + self.block]
+                   for k in range(0, len(alone) - self.block + 1, self.block)]
+        if self.shuffle:
+            groups = [groups[k] for k in rng.permutation(len(groups))]
+        return [i for group in groups for i in group]
 
 
 def _bags(dataset: VideoTextDataset, store) -> list[set[str]]:
@@ -78,7 +95,7 @@ def _bags(dataset: VideoTextDataset, store) -> list[set[str]]:
                   for text in sample.captions or (sample.text,)]
         known += any(g is not None for g in graphs)
         bags.append({f'{node.kind} {node.label}' for g in graphs if g is not None
-                     for node in g.nodes if node.kind in _THINGS})
+                     for node in g.nodes})
     if not known:
         raise ValueError(f'the graph store {store.root} holds no graph of any caption of the '
                          f'{len(dataset)} samples; parse them with '

@@ -1,8 +1,9 @@
 """A training sampler whose order is a function of (seed, position) alone.
 
 Position p of the endless stream lies in pass ``p // size``; that pass is a permutation drawn from
-(seed, pass). Process r of W reads positions r, r + W, ..., so the global batch at an iteration is
-the same set of samples for every W with the same total batch. ``seek`` jumps to any iteration
+(seed, pass). Process r of W reads positions r, r + W, ... (of blocks, where some samples must stay
+together), so the global batch at an iteration is the same set of samples for every W with the same
+total batch. ``seek`` jumps to any iteration
 without reading what lies before it. (ours)
 """
 
@@ -30,6 +31,9 @@ class ResumableSampler(Sampler):
         ValueError: when the data set is empty.
     """
 
+    # so many consecutive samples go to one process
+    block = 1
+
     def __init__(self, dataset: Sized, shuffle: bool = True, seed: int | None = None) -> None:
         self.size = len(dataset)
         if self.size == 0:
@@ -53,15 +57,16 @@ class ResumableSampler(Sampler):
         self.start = iteration * batch_size * self.world_size
 
     def __iter__(self) -> Iterator[SeededIndex]:
-        position = self.start + self.rank
+        block = self.start // self.block + self.rank
         epoch, order = -1, []
         while True:
-            if position // self.size != epoch:
-                epoch = position // self.size
-                order = self._order(epoch)
-            index = order[position % self.size]
-            yield SeededIndex(index, derive_seed(self.seed, 'sample', epoch, index))
-            position += self.world_size
+            for position in range(block * self.block, (block + 1) * self.block):
+                if position // self.size != epoch:
+                    epoch = position // self.size
+                    order = self._order(epoch)
+                index = order[position % self.size]
+                yield SeededIndex(index, derive_seed(self.seed, 'sample', epoch, index))
+            block += self.world_size
 
     def _order(self, epoch: int) -> list[int]:
         if not self.shuffle:

@@ -3,8 +3,8 @@
 backbone(text, video) -> host features
 StructureTeacher(graphs, frames) -> H_T, H_D, H_H and their alignment losses (OSC, PTC)
 transfer losses: host features <- teacher features
-choice losses: the host's own scores of a caption against its false versions, and of a clip
-    against its backward copy (ours)
+choice losses: the host's own scores of a caption against its false versions, of a clip against
+    its backward copy, and of both against those of the clips with the most similar graphs (ours)
 After post-training the teacher is dropped: ``model.backbone`` alone does the task, with the keys
 and the computation of the plain backbone.
 """
@@ -42,6 +42,8 @@ class FinstaModel(BaseModel):
             candidates of the host's own objective.
         reversal: config of :class:`VideoChoice`: a clip competes with its backward copy; needs
             ``choice``.
+        neighbours: config of :class:`NeighbourChoice`: clips that stand side by side in a batch
+            compete among themselves.
         host_weight: l_host, factor of the backbone's own objective during post-training.
         freeze_backbone: train nothing of the backbone (linear probing of heads).
         data_preprocessor: mmengine data preprocessor; default moves tensors only.
@@ -53,9 +55,9 @@ class FinstaModel(BaseModel):
 
     def __init__(self, backbone: dict, head: dict | None = None, teacher: dict | None = None,
                  transfer: list[dict] | None = None, choice: dict | None = None,
-                 reversal: dict | None = None, host_weight: float = 1.0,
-                 freeze_backbone: bool = False, data_preprocessor: dict | None = None,
-                 init_cfg: dict | None = None) -> None:
+                 reversal: dict | None = None, neighbours: dict | None = None,
+                 host_weight: float = 1.0, freeze_backbone: bool = False,
+                 data_preprocessor: dict | None = None, init_cfg: dict | None = None) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.backbone = BACKBONES.build(backbone)
         self.info = BackboneInfo(dict(self.backbone.dims), self.backbone.embed_dim,
@@ -67,12 +69,14 @@ class FinstaModel(BaseModel):
             if self.teacher is None:
                 raise ValueError('transfer losses need a teacher; set teacher or drop transfer')
             context = {'pooled_dims': self._pooled_dims(), 'node_dims': self._node_dims(),
-                       'teacher_dim': self.teacher.dim}
+                       'teacher_dim': self.teacher.dim,
+                       'label_dim': self.teacher.node_encoder.label_dim}
             self.transfer.extend(LOSSES.build(t, default_args=context) for t in transfer)
         if reversal is not None and choice is None:
             raise ValueError('reversal is for samples with false captions; set choice too')
         self.choice = None if choice is None else LOSSES.build(choice)
         self.reversal = None if reversal is None else LOSSES.build(reversal)
+        self.neighbours = None if neighbours is None else LOSSES.build(neighbours)
         self.host_weight = host_weight
         self.stage = 'joint'
         self.last_stats: dict[str, float] = {}
@@ -145,6 +149,10 @@ class FinstaModel(BaseModel):
                                              torch.arange(len(broken), device=frames.device))
                 both = {k: torch.cat([scores[k][:rows], v]) for k, v in turned.items()}
                 losses |= self.reversal(both, torch.cat([own, broken]), rows)
+        if self.neighbours is not None:
+            caption, clip = self.neighbours.pairs(inputs['texts'], frames.device)
+            scores = self._scaled_scores(text.select(caption), video, clip)
+            losses |= self.neighbours(scores, caption, clip, rows)
         if self.host_weight > 0:
             host = self.backbone.host_loss(text, video)
             losses |= {k: self.host_weight * v if k.startswith('loss') else v
@@ -189,7 +197,8 @@ class FinstaModel(BaseModel):
         size = graphs.tsg.num_samples
         text = text.select(torch.arange(size, device=text.text.device))
         seen = TransferInputs(graphs, teacher_pooled=out.pooled,
-                              teacher_similarity=out.similarity)
+                              teacher_similarity=out.similarity,
+                             tsg_labels=out.labels['tsg'], dsg_labels=out.labels['dsg'])
         seen.student_pooled = {'text': text.text_pooled, 'video': video.video_pooled}
         if 'cross' in self.backbone.streams:
             fused = self.backbone.fuse(text, video)

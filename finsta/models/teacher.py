@@ -23,6 +23,7 @@ class TeacherOutput:
         graphs: the graphs after ablation and random drops; rows of the states are its nodes.
         h_tsg, h_dsg, h_hsg: (N_T, D), (N_D, D), (N_H, D).
         pooled: stream -> (B, D). similarity: (B, B) graph-level text x video logits.
+        labels: 'tsg', 'dsg' -> (L, D_l) embedding of each of the batch's label strings.
     """
 
     graphs: HolisticBatch
@@ -31,6 +32,7 @@ class TeacherOutput:
     h_hsg: Tensor
     pooled: dict[str, Tensor]
     similarity: Tensor
+    labels: dict[str, Tensor]
 
 
 class StructureTeacher(nn.Module):
@@ -83,7 +85,8 @@ class StructureTeacher(nn.Module):
         text = F.normalize(self.text_projection(pooled['text']).float(), dim=-1)
         video = F.normalize(self.video_projection(pooled['video']).float(), dim=-1)
         similarity = self.log_scale.exp().clamp(max=100) * text @ video.T
-        return TeacherOutput(graphs, out.h_tsg, out.h_dsg, out.h_hsg, pooled, similarity)
+        return TeacherOutput(graphs, out.h_tsg, out.h_dsg, out.h_hsg, pooled, similarity,
+                             labels)
 
     def loss(self, out: TeacherOutput) -> tuple[dict[str, Tensor], dict[str, float]]:
         """The teacher's own losses and its statistics."""

@@ -56,10 +56,17 @@ def test_a_pass_is_a_permutation_in_groups_of_the_same_thing(rows):
     assert sampler._order(0) != _sampler(rows, group_size=4, seed=1)._order(0)
 
 
-def test_pairs_only(rows):
+def test_pairs_stand_at_even_places(rows):
     order = _sampler(rows, group_size=2)._order(0)
     same = [rows[a].split()[0] == rows[b].split()[0] for a, b in pairwise(order)]
     assert all(same[::2]) and not all(same)
+
+
+def test_an_odd_sample_is_left_out_of_a_pass(rows):
+    sampler = _sampler(_Rows(rows[:23]), group_size=2)
+    passes = [sampler._order(epoch) for epoch in range(6)]
+    assert all(len(order) == len(sampler) == len(set(order)) == 22 for order in passes)
+    assert len({frozenset(order) for order in passes}) > 1
 
 
 def test_it_resumes_where_it_was(rows):
@@ -67,6 +74,17 @@ def test_it_resumes_where_it_was(rows):
     sampler = _sampler(rows, seed=9)
     sampler.seek(5, batch_size=4, seed=3)
     assert [(int(i), i.seed) for i in islice(iter(sampler), 40)] == whole[20:60]
+
+
+def test_two_processes_share_the_batch_by_whole_groups(rows):
+    whole = [int(i) for i in islice(iter(_sampler(rows, group_size=4)), 48)]
+    parts = []
+    for rank in (0, 1):
+        sampler = _sampler(rows, group_size=4)
+        sampler.rank, sampler.world_size = rank, 2
+        parts.append([int(i) for i in islice(iter(sampler), 24)])
+    for k in range(0, 24, 4):
+        assert parts[0][k:k + 4] + parts[1][k:k + 4] == whole[2 * k:2 * k + 8]
 
 
 def test_nearest_against_plain_cosines():
@@ -89,5 +107,7 @@ def test_nearest_against_plain_cosines():
 def test_mistakes_are_named(rows):
     with pytest.raises(ValueError, match='ResumableSampler'):
         _sampler(rows, group_size=1)
+    with pytest.raises(ValueError, match='batch_size=5 splits the groups of 2'):
+        _sampler(rows).seek(0, batch_size=5, seed=0)
     with pytest.raises(ValueError, match=r'somewhere/graphs holds no graph.*parse_text\.py'):
         GraphNeighbourSampler(rows, dict(type='_Store', root='{data_root}/graphs', empty=True))

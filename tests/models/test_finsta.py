@@ -108,6 +108,16 @@ def test_false_captions_compete_inside_their_own_video():
     assert torch.allclose(losses['loss_itc'], plain['loss_itc'], atol=1e-5)
 
 
+def test_neighbours_compete_beside_the_hosts_own_objective():
+    data = batch()
+    plain = _model().train()(**data, mode='loss')
+    losses = _model(neighbours=dict(type='NeighbourChoice', group_size=3)).train()(
+        **data, mode='loss')
+    # one group of three, all in the batch: the same contrast as the host's own
+    assert torch.allclose(losses['loss_neighbours_itc'], plain['loss_itc'], atol=1e-5)
+    assert torch.allclose(losses['loss_itc'], plain['loss_itc'], atol=1e-5)
+
+
 class _Record(TorchDispatchMode):
     """Names and shapes of every tensor operation that runs."""
 

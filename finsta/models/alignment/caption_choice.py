@@ -79,6 +79,56 @@ class VideoChoice(CaptionChoice):
     name = 'reversal'
 
 
+@LOSSES.register_module()
+class NeighbourChoice(CaptionChoice):
+    """Which caption of my neighbours is mine, and which of their videos is my caption's?
+
+    Rows k g .. k g + g - 1 of a batch are neighbours: clips whose text graphs resemble each other
+    (``GraphNeighbourSampler`` with the same ``group_size``). What they share cancels out of the
+    contrast; in the host's own loss, among a whole batch, it is most of the gradient. Rows with
+    equal texts do not compete.
+
+    Args:
+        group_size: g. weights: as in :class:`CaptionChoice`; losses are called
+            ``loss_neighbours_<kind>``, the mean of both directions.
+
+    Raises:
+        ValueError: at a batch that is no multiple of ``group_size``.
+    """
+
+    name = 'neighbours'
+
+    def __init__(self, group_size: int = 2, weights: dict[str, float] | None = None) -> None:
+        super().__init__(weights)
+        if group_size < 2:
+            raise ValueError(f'NeighbourChoice.group_size={group_size}: a choice needs two')
+        self.group_size = group_size
+
+    def pairs(self, texts: list[str], device: torch.device | str = 'cpu') -> tuple[Tensor, Tensor]:
+        """Caption and video (n,) of every pair that is scored: the B true ones in order, then
+        each caption with the other videos of its group."""
+        rows, size = len(texts), self.group_size
+        if rows % size:
+            raise ValueError(f'a batch of {rows} is no multiple of NeighbourChoice.group_size='
+                             f'{size}; set train_dataloader.batch_size and drop_last=True')
+        said = [' '.join(text.lower().split()) for text in texts]
+        others = [(i, j) for i in range(rows) for j in range(i - i % size, i - i % size + size)
+                  if said[i] != said[j]]
+        pairs = torch.tensor([(i, i) for i in range(rows)] + others, device=device)
+        return pairs[:, 0], pairs[:, 1]
+
+    def forward(self, scores: dict[str, Tensor], caption: Tensor, video: Tensor, num_samples: int
+                ) -> dict[str, Tensor]:
+        """Losses and accuracies per kind of score.
+
+        Args:
+            scores: kind -> (n,) logits of the ``pairs``. caption, video: (n,). num_samples: B.
+        """
+        by_video = super().forward(scores, video, num_samples)
+        by_caption = super().forward(scores, caption, num_samples)
+        return {key: (value + by_caption[key]) / 2 for key, value in by_video.items()}
+
+
 def backwards(frames: Tensor, mask: Tensor | None) -> Tensor:
     """The real frames (B, F, ...) in reverse order; padding (mask (B, F) False) stays last."""
     if mask is None:

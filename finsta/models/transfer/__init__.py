@@ -7,6 +7,7 @@ from finsta.models.transfer.distances import (
     TokenAlignment,
 )
 from finsta.models.transfer.inputs import TransferInputs
+from finsta.models.transfer.readout import GraphReadout
 
-__all__ = ['NodeTransfer', 'PooledTransfer', 'RelationalTransfer', 'TokenAlignment',
-           'TransferInputs']
+__all__ = ['GraphReadout', 'NodeTransfer', 'PooledTransfer', 'RelationalTransfer',
+           'TokenAlignment', 'TransferInputs']

@@ -59,7 +59,8 @@ class PooledTransfer(_Projected):
     """
 
     def __init__(self, pooled_dims: dict[str, int], node_dims: dict[str, int], teacher_dim: int,
-                 distance: str = 'cosine', weight: float = 1.0) -> None:
+                 label_dim: int | None = None, distance: str = 'cosine', weight: float = 1.0
+                 ) -> None:
         super().__init__(pooled_dims, teacher_dim, distance, weight)
 
     def forward(self, inputs: TransferInputs) -> dict[str, Tensor]:
@@ -73,7 +74,8 @@ class NodeTransfer(_Projected):
     frame t's patches, predicates at t <-> the host's state of frame t."""
 
     def __init__(self, pooled_dims: dict[str, int], node_dims: dict[str, int], teacher_dim: int,
-                 distance: str = 'cosine', weight: float = 1.0) -> None:
+                 label_dim: int | None = None, distance: str = 'cosine', weight: float = 1.0
+                 ) -> None:
         super().__init__(node_dims, teacher_dim, distance, weight)
 
     def forward(self, inputs: TransferInputs) -> dict[str, Tensor]:
@@ -92,7 +94,8 @@ class RelationalTransfer(nn.Module):
     """
 
     def __init__(self, pooled_dims: dict[str, int], node_dims: dict[str, int], teacher_dim: int,
-                 temperature: float = 1.0, weight: float = 1.0) -> None:
+                 label_dim: int | None = None, temperature: float = 1.0, weight: float = 1.0
+                 ) -> None:
         super().__init__()
         self.temperature, self.weight = temperature, weight
 
@@ -121,8 +124,8 @@ class TokenAlignment(nn.Module):
     """
 
     def __init__(self, pooled_dims: dict[str, int], node_dims: dict[str, int], teacher_dim: int,
-                 osc: dict | None = None, ptc: dict | None = None, dim: int = 128,
-                 weight: float = 1.0) -> None:
+                 label_dim: int | None = None, osc: dict | None = None, ptc: dict | None = None,
+                 dim: int = 128, weight: float = 1.0) -> None:
         super().__init__()
         self.osc = LOSSES.build(osc or {'type': 'ObjectSpatialContrast', 'hops': 1})
         self.ptc = LOSSES.build(ptc or {'type': 'PredicateTemporalContrast', 'hops': 1})

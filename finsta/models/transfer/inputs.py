@@ -18,6 +18,8 @@ class TransferInputs:
         student_tsg: (N_T, C_text) span features; student_tsg_mask: (N_T,).
         student_dsg: (N_D, C_video) box features; student_dsg_mask: (N_D,).
         student_frame: (N_D, E) the temporal state of each visual node's frame, or None.
+        tsg_labels, dsg_labels: (L, D_l) frozen embedding of each of ``graphs.tsg.labels`` and
+            ``graphs.dsg.labels``.
         graphs: the batch of graphs.
     """
 
@@ -33,3 +35,5 @@ class TransferInputs:
     student_dsg: Tensor | None = None
     student_dsg_mask: Tensor | None = None
     student_frame: Tensor | None = None
+    tsg_labels: Tensor | None = None
+    dsg_labels: Tensor | None = None

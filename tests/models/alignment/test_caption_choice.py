@@ -1,10 +1,10 @@
-"""CaptionChoice against torch's cross entropy, one sample at a time."""
+"""The choices against torch's cross entropy, one sample or one group at a time."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from finsta.models.alignment.caption_choice import CaptionChoice, owners
+from finsta.models.alignment.caption_choice import CaptionChoice, NeighbourChoice, owners
 
 
 def test_equals_cross_entropy_over_each_samples_own_captions():
@@ -49,3 +49,28 @@ def test_weights():
     assert torch.allclose(out['loss_choice_itc'], 2 * once)
     with pytest.raises(ValueError, match='itx'):
         CaptionChoice({'itx': 1.0})
+
+
+def test_neighbours_equal_the_contrast_within_each_group():
+    torch.manual_seed(0)
+    choice = NeighbourChoice(group_size=3)
+    caption, video = choice.pairs([f'text {i}' for i in range(6)])
+    table = torch.randn(6, 6)
+    out = choice({'itm': table[caption, video]}, caption, video, 6)
+    rows = torch.arange(3)
+    blocks = [table[k:k + 3, k:k + 3] for k in (0, 3)]
+    expected = sum(F.cross_entropy(b, rows) + F.cross_entropy(b.T, rows) for b in blocks) / 4
+    assert torch.allclose(out['loss_neighbours_itm'], expected)
+    right = sum((b.argmax(d) == rows).float().mean() for b in blocks for d in (0, 1)) / 4
+    assert torch.isclose(out['neighbours_itm_acc'], right)
+
+
+def test_equal_captions_do_not_compete():
+    choice = NeighbourChoice()
+    caption, video = choice.pairs(['A dog runs', 'a  dog runs', 'it stops', 'it goes'])
+    assert list(zip(caption.tolist(), video.tolist(), strict=True)) == [
+        (0, 0), (1, 1), (2, 2), (3, 3), (2, 3), (3, 2)]
+    with pytest.raises(ValueError, match=r'batch of 3 .*batch_size'):
+        choice.pairs(['a', 'b', 'c'])
+    with pytest.raises(ValueError, match='needs two'):
+        NeighbourChoice(group_size=1)

@@ -8,10 +8,10 @@ _base_ = './posttrain_msvd.py'
 data_root = 'data/synthvl/posttrain'
 store = dict(type='GraphStore', root='{data_root}/graphs_gold')
 swaps = ['swap_attributes', 'swap_arguments', 'swap_predicates', 'swap_order', 'swap_adverbs']
-max_iters = 900
-warmup_iters = 100
+max_iters = 1200
+warmup_iters = 50
 
-# clips with the same things stand in one batch; the control's batches are random
+# clips with similar text graphs stand side by side in the batch; the control's batches are random
 train_dataloader = dict(
     sampler=dict(type='GraphNeighbourSampler', store=store),
     dataset=dict(data_root=data_root, pipeline=[
@@ -19,12 +19,17 @@ train_dataloader = dict(
              cache=dict(root='{data_root}/.frames', short_side=48)),
         dict(type='ChooseCaption'),
         dict(type='LoadGraphs', store=store, matcher=dict(type='GoldMatcher'), num_key_frames=4),
-        dict(type='GraphHardNegatives', num=2, operations=swaps, store=store),
+        dict(type='GraphHardNegatives', num=1, operations=swaps, store=store),
         dict(type='PadFrames', num_frames=8)]))
-model = dict(backbone=dict(pretrained='alpro_tiny'), reversal=None)
+model = dict(
+    backbone=dict(pretrained='alpro_tiny'),
+    neighbours=dict(type='NeighbourChoice'),
+    transfer=[dict(type='PooledTransfer', weight=0.5), dict(type='RelationalTransfer', weight=0.5),
+              dict(type='TokenAlignment', weight=0.25, dim=128),
+              dict(type='GraphReadout', weight=0.5)])
 
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
-optim_wrapper = dict(type='Bf16OptimWrapper', optimizer=dict(lr=1e-3),
+optim_wrapper = dict(type='Bf16OptimWrapper', optimizer=dict(lr=5e-4),
                      paramwise_cfg=dict(custom_keys=dict(teacher=dict(lr_mult=2.0),
                                                          transfer=dict(lr_mult=2.0))))
 param_scheduler = [

@@ -60,9 +60,10 @@ TWIN_ARMS = {
     'plain': Arm(),
     'control': Arm(f'{TWINS}-control.py'),
     'batches': Arm(f'{TWINS}-batches.py'),
-    'negatives': Arm(f'{TWINS}-negatives.py'),
+    'choices': Arm(f'{TWINS}-choices.py'),
+    'teacher': Arm(f'{TWINS}.py', {'model.choice': 'None', 'model.reversal': 'None',
+                                   'model.neighbours': 'None'}),
     'finsta-gold': Arm(f'{TWINS}.py'),
-    'finsta-no-negatives': Arm(f'{TWINS}.py', {'model.choice': 'None'}),
 }
 TWIN_TASKS = {'pairs': Task('configs/synthvl/pairs_msvd_alpro.py', train=False),
               'videoqa': Task('configs/synthvl/videoqa_msvd_alpro.py'),
@@ -95,7 +96,7 @@ STUDIES = {
                    str(REPO / 'finsta/weights/clip4clip_tiny'), 'model.backbone.pretrained',
                    'work_dirs/study', 'SynthVL small (MSVD layout), seed 0'),
     'twins': Kind(TWIN_ARMS, TWIN_TASKS, SHOWN,
-                  ['plain', 'control', 'batches', 'negatives', 'finsta-gold'],
+                  ['plain', 'control', 'choices', 'finsta-gold'],
                   str(REPO / 'finsta/weights/alpro_tiny'), 'model.backbone.pretrained',
                   'work_dirs/study_twins', 'post-training: SynthVL posttrain (6,000 clips, gold '
                   'graphs), seed 0; tests: SynthVL small (MSVD layout), seed 0'),

@@ -29,7 +29,7 @@ def _frame(verb: str = 'push', adverb: str = 'slowly') -> SceneGraph:
 
 def _batch(*verbs: str) -> HolisticBatch:
     return HolisticBatch.from_graphs([
-        HolisticSceneGraph(SceneGraph(text=''), DynamicSceneGraph((_frame(v), _frame(v)), (0., 1.)))
+        HolisticSceneGraph(SceneGraph(), DynamicSceneGraph((_frame(v), _frame(v)), (0., 1.)))
         for v in verbs])
 
 

@@ -9,6 +9,7 @@ it is printed, its log is kept, and a step whose command and inputs did not chan
 
 import hashlib
 import json
+import logging
 import os
 import re
 import statistics
@@ -18,6 +19,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from mmengine.logging import print_log
 
 # "[ 20/300]" of the Runner's log, "20/300 [" of a tqdm bar
 _PROGRESS = re.compile(r'\[\s*(\d+/\s*\d+)\]|(\d+/\d+) \[')
@@ -174,8 +177,12 @@ class Study:
         table: dict = {}
         for arm in self.arms:
             for task in self.tasks:
-                rows = [json.loads(f.read_text()) for s in self.seeds
-                        if (f := self._cell(arm, s, task) / 'metrics.json').is_file()]
+                files = {s: self._cell(arm, s, task) / 'metrics.json' for s in self.seeds}
+                rows = [json.loads(f.read_text()) for f in files.values() if f.is_file()]
+                missing = [s for s, f in files.items() if not f.is_file()]
+                if missing:
+                    print_log(f'{arm}, {task}: no result yet of the seeds {missing}', 'current',
+                              logging.WARNING)
                 keys = [k for k in (rows[0] if rows else {})
                         if all(isinstance(r.get(k), int | float) for r in rows)]
                 table.setdefault(arm, {})[task] = {

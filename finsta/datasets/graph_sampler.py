@@ -26,22 +26,26 @@ class GraphNeighbourSampler(ResumableSampler):
     counting more (idf): how often a caption names a thing says nothing. Every pass draws a random
     order, lets each sample be joined by its most similar ones that are still free, and shuffles
     the groups; samples whose neighbours are all taken make groups of their own. A pass leaves out
-    what does not fill a group.
+    what does not fill a group. With ``min_similarity`` those that have no neighbour so similar are
+    left out, too, and groups are drawn again in their place.
 
     Args:
         dataset: data set of the loader; its rows have ``text`` or ``captions``.
         store: config of a graph store with their text graphs; ``{data_root}`` is the data set's.
         group_size: samples side by side, on one process; the batch size must be a multiple.
         neighbours: candidates that are kept of each sample.
+        min_similarity: cosine below which samples are no neighbours.
         shuffle, seed: of :class:`ResumableSampler`.
 
     Raises:
         ValueError: ``group_size`` below 2 or above the number of samples, a batch size that splits
-            groups, or a store without the graph of any caption.
+            groups, a store without the graph of any caption, or a ``min_similarity`` that no
+            group reaches.
     """
 
     def __init__(self, dataset: VideoTextDataset, store: dict, group_size: int = 2,
-                 neighbours: int = 16, shuffle: bool = True, seed: int | None = None) -> None:
+                 neighbours: int = 16, min_similarity: float = 0.0, shuffle: bool = True,
+                 seed: int | None = None) -> None:
         super().__init__(dataset, shuffle, seed)
         if not 2 <= group_size <= self.size:
             raise ValueError(f'group_size={group_size}: at least 2 of the {self.size} samples '
@@ -49,7 +53,12 @@ class GraphNeighbourSampler(ResumableSampler):
         self.block = group_size
         bags = _bags(dataset, GRAPH_STORES.build(fill_root(store, dataset.data_root)))
         index, similarity = nearest(bags, min(neighbours, self.size - 1))
+        if np.sort(similarity, axis=1)[:, 1 - group_size].max() < min_similarity:
+            raise ValueError(f'no {group_size} samples have text graphs as similar as '
+                             f'min_similarity={min_similarity}; the highest similarity of two is '
+                             f'{similarity.max():.2f}')
         self.samples, self._index, self._similarity = self.size, index, similarity
+        self.min_similarity = min_similarity
         self.size -= self.size % group_size
 
     def seek(self, iteration: int, batch_size: int, seed: int) -> None:
@@ -71,8 +80,9 @@ class GraphNeighbourSampler(ResumableSampler):
         for anchor in plain:
             if not free[anchor]:
                 continue
-            candidates = self._index[anchor]
-            rank = np.lexsort((place[candidates], -self._similarity[anchor]))
+            near = self._similarity[anchor] >= self.min_similarity
+            candidates, similarity = self._index[anchor][near], self._similarity[anchor][near]
+            rank = np.lexsort((place[candidates], -similarity))
             others = [i for i in candidates[rank] if free[i]][:self.block - 1]
             free[anchor] = False
             if len(others) < self.block - 1:
@@ -80,8 +90,12 @@ class GraphNeighbourSampler(ResumableSampler):
                 continue
             free[others] = False
             groups.append([int(anchor), *map(int, others)])
-        groups += [alone[k:k + self.block]
-                   for k in range(0, len(alone) - self.block + 1, self.block)]
+        count = self.size // self.block
+        if self.min_similarity > 0:
+            groups += [groups[k] for k in rng.integers(len(groups), size=count - len(groups))]
+        else:
+            groups += [alone[k:k + self.block]
+                       for k in range(0, len(alone) - self.block + 1, self.block)]
         if self.shuffle:
             groups = [groups[k] for k in rng.permutation(len(groups))]
         return [i for group in groups for i in group]

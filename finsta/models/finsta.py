@@ -24,7 +24,7 @@ from finsta.models.transfer.inputs import TransferInputs
 from finsta.registry import BACKBONES, LOSSES, MODELS
 from finsta.structures import NODE_KINDS, TEXT, HolisticBatch
 
-STAGES = ('warmup', 'joint')
+STAGES = ('warmup', 'joint', 'host')
 
 
 @MODELS.register_module()
@@ -49,7 +49,7 @@ class FinstaModel(BaseModel):
         data_preprocessor: mmengine data preprocessor; default moves tensors only.
 
     Attributes:
-        stage: 'warmup' (structure only, the host is not run) or 'joint'.
+        stage: 'warmup' (structure only, the host is not run), 'joint', or 'host' (no structure).
         last_stats: statistics of the last training step, for the log.
     """
 
@@ -84,7 +84,7 @@ class FinstaModel(BaseModel):
             self.backbone.requires_grad_(False)
 
     def set_stage(self, stage: str) -> None:
-        """'warmup' trains the structure alone; 'joint' trains everything."""
+        """'warmup' trains the structure alone, 'joint' everything, 'host' the backbone alone."""
         if stage not in STAGES:
             raise ValueError(f'stage must be one of {STAGES}, got {stage!r}')
         if stage == 'warmup' and self.teacher is None:
@@ -103,9 +103,10 @@ class FinstaModel(BaseModel):
     # -- one training step ------------------------------------------------------------------
     def loss(self, inputs: dict[str, Any], data_samples: list) -> dict[str, Tensor]:
         """All losses of one batch as ``loss_*`` entries of a flat dict."""
-        if self.teacher is None:
+        if self.teacher is None or self.stage == 'host':
             frames = self.backbone.preprocess_frames(inputs['frames'])
             text, video = self.encode(inputs, frames)
+            self.last_stats = {}
             if self.head is None:
                 return self.host_losses(inputs, frames, text, video)
             return self.head.loss(self.backbone, text, video, data_samples)

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from finsta.utils.text import well_formed
+
 MAX_BYTES = 4 << 30
 
 
@@ -118,7 +120,7 @@ def read_json(path: str | Path, kind: type | None = None) -> Any:
 def _well_formed(data: Any) -> Any:
     """The same data with a question mark for each half of a surrogate pair."""
     if isinstance(data, str):
-        return data.encode('utf-8', 'replace').decode('utf-8')
+        return well_formed(data)
     if isinstance(data, list):
         return [_well_formed(value) for value in data]
     if isinstance(data, dict):

@@ -48,6 +48,17 @@ def test_results_are_mean_and_spread_over_seeds(study):
     assert table['finsta']['pairs'] == {}
 
 
+def test_a_seed_without_a_result_is_told(study, monkeypatch):
+    told = []
+    monkeypatch.setattr('finsta.apis.study.print_log', lambda text, *a: told.append(text))
+    cell = study.root / 'plain' / 'seed1' / 'pairs'
+    cell.mkdir(parents=True)
+    (cell / 'metrics.json').write_text(json.dumps({'pairs/mean_group': 3.0}))
+    assert study.results()['plain']['pairs']['pairs/mean_group']['values'] == [3.0]
+    assert told == ['plain, pairs: no result yet of the seeds [0]',
+                    'finsta, pairs: no result yet of the seeds [0, 1]']
+
+
 def test_arms_start_from_their_own_backbone(study):
     assert study.start_of('plain', 1) == study.backbone
     assert study.start_of('finsta', 1).endswith('finsta/seed1/posttrain/backbone')

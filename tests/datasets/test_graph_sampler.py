@@ -69,6 +69,18 @@ def test_an_odd_sample_is_left_out_of_a_pass(rows):
     assert len({frozenset(order) for order in passes}) > 1
 
 
+def test_only_close_neighbours_with_groups_drawn_again(rows):
+    # two things whose clips share a verb are less alike than two clips of one thing
+    rows = _Rows([*rows[:6], 'dog moves', 'dog grows', 'dog stops', 'dog waits'])
+    sampler = _sampler(rows, min_similarity=0.35)
+    order = sampler._order(0)
+    assert len(order) == len(sampler) == 10
+    assert all(rows[a].split()[0] == rows[b].split()[0] == 'dog'
+               for a, b in zip(order[::2], order[1::2], strict=True))
+    with pytest.raises(ValueError, match=r'min_similarity=0\.99; the highest .* is 0\.'):
+        _sampler(rows, min_similarity=0.99)
+
+
 def test_it_resumes_where_it_was(rows):
     whole = [(int(i), i.seed) for i in islice(iter(_sampler(rows, seed=3)), 60)]
     sampler = _sampler(rows, seed=9)

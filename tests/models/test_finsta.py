@@ -48,6 +48,19 @@ def test_transfer_sends_no_gradient_into_the_teacher():
     assert not _touched(model.teacher) and _touched(model.backbone)
 
 
+def test_a_step_of_the_host_alone_is_the_controls():
+    model, data = _model(neighbours=dict(type='NeighbourChoice', group_size=3)).train(), batch()
+    model.set_stage('host')
+    losses = model(**data, mode='loss')
+    control = _model(teacher=None, transfer=None,
+                     neighbours=dict(type='NeighbourChoice', group_size=3)).train()
+    expected = control(**data, mode='loss')
+    assert set(losses) == set(expected) and model.last_stats == {}
+    assert all(torch.allclose(losses[k], expected[k], atol=1e-5) for k in losses)
+    _total(losses).backward()
+    assert _touched(model.backbone) and not _touched(model.teacher)
+
+
 def test_warmup_leaves_the_host_alone():
     model = _model().train()
     model.set_stage('warmup')

@@ -60,9 +60,8 @@ TWIN_ARMS = {
     'plain': Arm(),
     'control': Arm(f'{TWINS}-control.py'),
     'batches': Arm(f'{TWINS}-batches.py'),
-    'choices': Arm(f'{TWINS}-choices.py'),
-    'teacher': Arm(f'{TWINS}.py', {'model.choice': 'None', 'model.reversal': 'None',
-                                   'model.neighbours': 'None'}),
+    'neighbours': Arm(f'{TWINS}-neighbours.py'),
+    'teacher': Arm(f'{TWINS}.py', {'model.neighbours': 'None'}),
     'finsta-gold': Arm(f'{TWINS}.py'),
 }
 TWIN_TASKS = {'pairs': Task('configs/synthvl/pairs_msvd_alpro.py', train=False),
@@ -96,7 +95,7 @@ STUDIES = {
                    str(REPO / 'finsta/weights/clip4clip_tiny'), 'model.backbone.pretrained',
                    'work_dirs/study', 'SynthVL small (MSVD layout), seed 0'),
     'twins': Kind(TWIN_ARMS, TWIN_TASKS, SHOWN,
-                  ['plain', 'control', 'choices', 'finsta-gold'],
+                  ['plain', 'control', 'neighbours', 'finsta-gold'],
                   str(REPO / 'finsta/weights/alpro_tiny'), 'model.backbone.pretrained',
                   'work_dirs/study_twins', 'post-training: SynthVL posttrain (6,000 clips, gold '
                   'graphs), seed 0; tests: SynthVL small (MSVD layout), seed 0'),

@@ -8,7 +8,7 @@ synced and renamed, frames last, so an entry is there whole or not at all.
 
 import hashlib
 import os
-import tempfile
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -136,15 +136,16 @@ class FrameCache:
     def _write(self, entry: Path, frames: np.ndarray, times: np.ndarray) -> None:
         entry.parent.mkdir(parents=True, exist_ok=True)
         for target, array in ((_times(entry), times), (entry, frames)):
-            handle, aside = tempfile.mkstemp(dir=entry.parent, suffix='.tmp')
+            # not tempfile's: its files are closed to everybody else, and a cache may be shared
+            aside = target.with_name(f'{target.name}.{uuid.uuid4().hex}.tmp')
             try:
-                with os.fdopen(handle, 'wb') as file:
+                with aside.open('xb') as file:
                     np.save(file, array, allow_pickle=False)
                     file.flush()
                     os.fsync(file.fileno())
                 os.replace(aside, target)
             except BaseException:
-                os.unlink(aside)
+                aside.unlink(missing_ok=True)
                 raise
 
 

@@ -6,8 +6,6 @@ from mmengine.logging import print_log
 from finsta.registry import HOOKS
 from finsta.utils.distributed import unwrapped
 
-STAGES = ('warmup', 'joint')
-
 
 @HOOKS.register_module()
 class StageHook(Hook):
@@ -17,8 +15,13 @@ class StageHook(Hook):
     gets no gradient), the rest ``'joint'``. The stage follows from the iteration number, so a
     resumed run is in the right one.
 
+    The structure takes longer than the host. With ``structure_every`` = k it is there in every
+    k-th joint iteration only; the iterations between are ``'host'``: the host's own losses and its
+    choices, no teacher (ours).
+
     Args:
         warmup_iters: length of the warm-up; 0 = joint from the start.
+        structure_every: k; 1 = always.
 
     Raises:
         TypeError: when the model has no ``set_stage(name)``.
@@ -27,10 +30,12 @@ class StageHook(Hook):
     # before the other hooks of the iteration look at the model
     priority = 'VERY_HIGH'
 
-    def __init__(self, warmup_iters: int) -> None:
+    def __init__(self, warmup_iters: int, structure_every: int = 1) -> None:
         if warmup_iters < 0:
             raise ValueError(f'StageHook.warmup_iters must be >= 0, got {warmup_iters}')
-        self.warmup_iters = warmup_iters
+        if structure_every < 1:
+            raise ValueError(f'StageHook.structure_every must be >= 1, got {structure_every}')
+        self.warmup_iters, self.structure_every = warmup_iters, structure_every
         self.stage: str | None = None
 
     def before_train(self, runner) -> None:
@@ -43,8 +48,13 @@ class StageHook(Hook):
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
         """Switch the model's stage when the iteration asks for another one."""
-        stage = STAGES[runner.iter >= self.warmup_iters]
+        past = runner.iter - self.warmup_iters
+        if past < 0:
+            stage = 'warmup'
+        else:
+            stage = 'host' if past % self.structure_every else 'joint'
         if stage != self.stage:
             unwrapped(runner.model).set_stage(stage)
-            print_log(f'iteration {runner.iter}: stage "{stage}"', logger='current')
+            if past <= 0 or self.stage is None:
+                print_log(f'iteration {runner.iter}: stage "{stage}"', logger='current')
             self.stage = stage

@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from finsta.utils.optional import require
+from finsta.utils.text import well_formed
 
 from .loading import hub_errors
 
@@ -132,8 +133,8 @@ def encode_batch(tokenizer: Any, texts: Sequence[str], max_length: int,
         return dict(input_ids=empty, attention_mask=empty.bool(),
                     offsets=torch.zeros(0, 0, 2, dtype=torch.long, device=device))
     # a text that spells a special token, e.g. '<video>', is text
-    out = tokenizer(list(texts), padding=True, truncation=True, max_length=max_length,
-                    padding_side='right', split_special_tokens=True,
+    out = tokenizer([well_formed(text) for text in texts], padding=True, truncation=True,
+                    max_length=max_length, padding_side='right', split_special_tokens=True,
                     add_special_tokens=special_tokens,
                     return_offsets_mapping=True, return_special_tokens_mask=True,
                     return_tensors='pt')

@@ -30,6 +30,7 @@ from finsta.parsing.store.shards import (
 )
 from finsta.registry import GRAPH_STORES
 from finsta.structures import DynamicSceneGraph, GraphError, SceneGraph
+from finsta.utils.text import well_formed
 
 TextKey = tuple[str | None, str]
 
@@ -329,7 +330,7 @@ class GraphStore:
 
 def _as_key(key: str | None) -> str | None:
     """A key that can be written as UTF-8: lone surrogates become question marks."""
-    return None if key is None else key.encode('utf-8', 'replace').decode('utf-8')
+    return None if key is None else well_formed(key)
 
 
 def _decode(table: str, text: str, where: str) -> SceneGraph | DynamicSceneGraph:

@@ -16,6 +16,7 @@ from finsta.parsing.text.rules.places import add_places
 from finsta.parsing.text.trees import Tree, from_doc
 from finsta.registry import SG_PARSERS
 from finsta.structures import GraphError, SceneGraph
+from finsta.utils.text import well_formed
 
 
 def draft_of(tree: Tree) -> Draft:
@@ -87,8 +88,7 @@ class RuleTextParser:
 
     def _graphs(self, texts: list[str]) -> Iterator[SceneGraph]:
         before = Counter(self.counts)
-        # spaCy refuses half of a surrogate pair; "replace" keeps the offsets
-        shown = [self._cut(text).encode('utf-8', 'replace').decode('utf-8') for text in texts]
+        shown = [well_formed(self._cut(text)) for text in texts]
         docs = self.nlp.pipe(shown, batch_size=self.batch_size)
         for text, doc in zip(texts, docs, strict=True):
             yield self._graph(doc, text)

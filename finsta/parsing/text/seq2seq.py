@@ -9,6 +9,7 @@ from finsta.parsing.text.factual import graph_of_tuples, read_line
 from finsta.registry import SG_PARSERS
 from finsta.structures import SceneGraph
 from finsta.utils.optional import require
+from finsta.utils.text import well_formed
 
 
 @SG_PARSERS.register_module()
@@ -81,8 +82,7 @@ class Seq2SeqTextParser:
     def _batch(self, texts: list[str]) -> list[SceneGraph]:
         # a cut before tokenising bounds the work on an endless text
         shown = [self.prefix + t[:20 * self.max_input_tokens] for t in texts]
-        # tokenisers refuse half of a surrogate pair
-        shown = [s.encode('utf-8', 'replace').decode('utf-8') for s in shown]
+        shown = [well_formed(s) for s in shown]
         whole = self.tokenizer(shown, add_special_tokens=True)['input_ids']
         self.counts['truncated'] += sum(
             len(ids) > self.max_input_tokens or len(s) < len(self.prefix + t)

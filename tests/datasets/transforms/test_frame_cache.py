@@ -33,6 +33,15 @@ def test_same_frames_and_times_as_the_file(tmp_path, clip_file):
     assert cache.tally.summary() == {'miss': 1, 'hit': 1}
 
 
+def test_entries_can_be_read_by_whom_the_umask_lets_read(tmp_path, clip_file):
+    before = os.umask(0o022)
+    try:
+        FrameCache(tmp_path).open(str(clip_file)).close()
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.rglob('*.npy')} == {0o644}
+
+
 def test_small_and_few(tmp_path, clip_file):
     cache = FrameCache(tmp_path, short_side=32, max_frames=10)
     with cache.open(str(clip_file)) as reader:

@@ -35,6 +35,22 @@ def test_stage_follows_the_iteration(tmp_path):
     assert runner.iter == 4
 
 
+def test_structure_in_every_third_joint_iteration(tmp_path):
+    runner = _runner(_Model(), tmp_path, 'every')
+    hook = HOOKS.build(dict(type='StageHook', warmup_iters=1, structure_every=3))
+    hook.before_train(runner)
+    for runner.iter in range(6):
+        hook.before_train_iter(runner, runner.iter)
+    assert runner.model.stages == ['warmup', 'joint', 'host', 'joint', 'host']
+    resumed = _runner(_Model(), tmp_path, 'every_resumed')
+    hook.before_train(resumed)
+    resumed.iter = 6
+    hook.before_train_iter(resumed, 6)
+    assert resumed.model.stages == ['host']
+    with pytest.raises(ValueError, match='structure_every'):
+        HOOKS.build(dict(type='StageHook', warmup_iters=1, structure_every=0))
+
+
 def test_a_resumed_run_is_in_the_right_stage(tmp_path):
     runner = _runner(_Model(), tmp_path, 'resumed')
     hook = HOOKS.build(dict(type='StageHook', warmup_iters=3))

@@ -57,6 +57,13 @@ def test_special_tokens_in_a_text_are_text():
     assert tokenizer.convert_tokens_to_ids('<video>') not in ids
 
 
+def test_half_an_emoji_is_a_question_mark():
+    tokenizer = load_tokenizer('tiny')
+    cut, plain = (encode_batch(tokenizer, [text], 32) for text in ('a dog \ud83d', 'a dog ?'))
+    assert cut['input_ids'].equal(plain['input_ids'])
+    assert cut['offsets'].equal(plain['offsets'])
+
+
 def test_long_texts_keep_their_end_token():
     tokenizer = load_tokenizer('tiny')
     for encode in (encode_batch, encode_with_ends):

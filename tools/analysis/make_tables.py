@@ -94,18 +94,32 @@ def study_stgt(root: Path, name: str) -> str:
     return study(root, name, STGT_COLUMNS, 'arm')
 
 
-def study_factors(root: Path, name: str) -> str:
-    """Group score of the minimal pairs by factor, one column an arm."""
+def study_parts(root: Path, name: str, task: str, pattern: str, head: str) -> str:
+    """A metric of a study in its parts, one column an arm; ``pattern`` has one group, the part."""
     data = load(root, name)
     if data is None:
-        return grid(['factor', 'group score'], [])
-    arms = {arm: tasks['pairs'] for arm, tasks in data['results'].items() if tasks.get('pairs')}
-    suffix = '_group'
-    keys = list(dict.fromkeys(k for cells in arms.values() for k in cells
-                              if k.endswith(suffix) and not k.endswith('mean' + suffix)))
-    rows = [[k.removeprefix('pairs/').removesuffix(suffix).replace('_', ' '),
-             *(spread(cells.get(k)) for cells in arms.values())] for k in sorted(keys)]
-    return grid(['factor', *arms], rows) + source(data)
+        return grid([head], [])
+    arms = {arm: tasks[task] for arm, tasks in data['results'].items() if tasks.get(task)}
+    parts = {found[1]: key for cells in arms.values() for key in cells
+             if (found := re.fullmatch(pattern, key)) and found[1] != 'mean'}
+    rows = [[part.replace('_', ' '), *(spread(cells.get(key)) for cells in arms.values())]
+            for part, key in sorted(parts.items())]
+    return grid([head, *arms], rows) + source(data)
+
+
+def study_factors(root: Path, name: str) -> str:
+    """Group score of the minimal pairs by factor."""
+    return study_parts(root, name, 'pairs', 'pairs/(.+)_group', 'factor')
+
+
+def study_match(root: Path, name: str) -> str:
+    """Match score of the minimal pairs by factor."""
+    return study_parts(root, name, 'pairs', 'pairs/(.+)_match', 'factor')
+
+
+def study_questions(root: Path, name: str) -> str:
+    """Accuracy of video QA by the first word of the question."""
+    return study_parts(root, name, 'videoqa', 'qa/acc_(.+)', 'first word')
 
 
 def source(data: dict) -> str:
@@ -272,6 +286,7 @@ def configs(root: Path, name: str) -> str:
 
 TABLES: dict[str, Callable[[Path, str], str]] = {
     'study': study, 'study_stgt': study_stgt, 'study_factors': study_factors,
+    'study_match': study_match, 'study_questions': study_questions,
     'benchmark_graph': benchmark_graph, 'recurrence': recurrence,
     'benchmark_reader': benchmark_reader, 'benchmark_store': benchmark_store, 'flops': flops,
     'probe_pairs': probe_pairs, 'text_parser': text_parser,

@@ -63,9 +63,11 @@ def apply_flags(config: Config, args: argparse.Namespace) -> Config:
         config.auto_scale_lr.enable = True
     config.resume = args.resume is not None
     if args.resume == 'auto':
-        config.load_from = latest_checkpoint(config.work_dir)
-        config.resume = config.load_from is not None
-        if not config.resume:
+        latest = latest_checkpoint(config.work_dir)
+        config.resume = latest is not None
+        if config.resume:
+            config.load_from = latest
+        else:  # load_from stays what the config says: where a second stage begins
             print(f'--resume: {config.work_dir} has no checkpoint, so the run begins at the start')
     elif args.resume is not None:
         config.load_from = args.resume

@@ -26,6 +26,16 @@ def test_train_with_bf16_seed_and_options(toy_config, tmp_path, tool):
     assert list((tmp_path / 'work_dirs' / 'toy').rglob('events.out.tfevents*'))
 
 
+def test_resume_without_a_checkpoint_begins_where_load_from_says(toy_config, tmp_path, tool):
+    for folder, flags in (('w', []), ('plain', ['load_from=w/iter_3.pth']),
+                          ('resumed', ['load_from=w/iter_3.pth'])):
+        done = tool('train.py', toy_config, '--work-dir', folder, '--seed', 5,
+                    *(['--resume'] if folder == 'resumed' else []), '--cfg-options', SHORT, *flags)
+        assert done.returncode == 0, done.stderr
+    losses = _losses(tmp_path)
+    assert losses[6:] == losses[3:6] != losses[:3]
+
+
 def test_missing_data_is_a_sentence(toy_config, tool):
     done = tool('train.py', toy_config, '--cfg-options',
                 'train_dataloader.dataset.root=data/none')

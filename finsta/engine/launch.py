@@ -1,8 +1,10 @@
 """What tools/train.py and tools/test.py share: finding configs, flags, errors in sentences."""
 
 import argparse
+import atexit
 import copy
 import difflib
+import logging
 import os
 import sys
 import traceback
@@ -89,6 +91,16 @@ def leave_distributed() -> None:
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()
+        # on a busy machine the interpreter's end sometimes meets a thread of gloo that still runs
+        # ("terminate called without an active exception"), after all the work is done and saved
+        atexit.register(_leave_at_once)
+
+
+def _leave_at_once() -> None:
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 @contextmanager

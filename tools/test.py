@@ -75,15 +75,13 @@ def main() -> None:
         config = apply_flags(load_config(args), args)
         prepare_distributed(config)
         metrics = run(config, args)
-        main_process = is_main_process()
+        if is_main_process():
+            text = json.dumps(metrics, indent=2, sort_keys=True)
+            if args.dump:
+                Path(args.dump).parent.mkdir(parents=True, exist_ok=True)
+                Path(args.dump).write_text(text + '\n')
+            print(text)
         leave_distributed()
-        if not main_process:
-            return
-        text = json.dumps(metrics, indent=2, sort_keys=True)
-        if args.dump:
-            Path(args.dump).parent.mkdir(parents=True, exist_ok=True)
-            Path(args.dump).write_text(text + '\n')
-        print(text)
 
 
 if __name__ == '__main__':

@@ -86,7 +86,7 @@ def prepare_distributed(config: Config) -> None:
 
 
 def leave_distributed() -> None:
-    """After a distributed run: wait for the others, then end the process group. A process that
+    """At the very end of a distributed run that succeeded: wait for the others, then end the process group. A process that
     leaves earlier takes the rendezvous store along, and a slower one aborts on it."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.barrier()

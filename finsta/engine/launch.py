@@ -86,8 +86,8 @@ def prepare_distributed(config: Config) -> None:
 
 
 def leave_distributed() -> None:
-    """At the very end of a distributed run that succeeded: wait for the others, then end the process group. A process that
-    leaves earlier takes the rendezvous store along, and a slower one aborts on it."""
+    """At the very end of a distributed run that succeeded: wait for the others, then end the
+    process group. The process ends with status 0 whatever comes after."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()

@@ -3,7 +3,7 @@
 #   python tools/datasets/make_synthvl.py --layout msvd --size small --out data/synthvl/msvd
 #   python tools/train.py configs/synthvl/pretrain_alpro_tiny.py
 _base_ = ['../_base_/tasks/pretrain_synthvl.py', '../_base_/backbones/alpro_tiny.py']
-max_iters = 2000
+max_iters = 3000
 model = dict(type='FinstaModel', head={{_base_.head}})
 
 train_dataloader = dict(batch_size=48)

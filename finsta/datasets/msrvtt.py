@@ -88,6 +88,7 @@ class MSRVTT(VideoTextDataset):
         """Split of each video; (id, text) of its captions in the order of their numbers."""
         splits: dict[str, str] = {}
         captions: dict[str, list[tuple[int, str]]] = {}
+        numbers: set[tuple[str, int]] = set()
         for path in self.annotation_files(*_INFO_FILES):
             info = read_json(path, dict)
             for i, row in enumerate(field(info, 'videos', list, path, 'top')):
@@ -107,9 +108,13 @@ class MSRVTT(VideoTextDataset):
                     raise AnnotationError(path, f'{video} is not among the videos', where,
                                           'video_id')
                 text = field(row, 'caption', str, path, where).strip()
+                number = field(row, 'sen_id', int, path, where)
+                if (video, number) in numbers:
+                    raise AnnotationError(path, f'{number} of {video} stands twice', where,
+                                          'sen_id', 'remove one of the rows')
+                numbers.add((video, number))
                 if text:
-                    captions.setdefault(video, []).append(
-                        (field(row, 'sen_id', int, path, where), text))
+                    captions.setdefault(video, []).append((number, text))
                 else:
                     self.tally.add('empty_caption', f'{path}, {where}')
         return splits, {video: [(f'{video}#{n}', text) for n, text in sorted(texts)]

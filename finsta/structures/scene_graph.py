@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -192,6 +193,8 @@ class DynamicSceneGraph:
         if not len(self.frames) == len(self.times) == len(self.predecessors):
             raise GraphError(f'{where}: {len(self.frames)} frames, {len(self.times)} times and '
                              f'{len(self.predecessors)} predecessor rows must be equally many')
+        if not all(map(isfinite, self.times)):
+            raise GraphError(f'{where}: times must be finite seconds, got {list(self.times)}')
         before = 0
         for t, (graph, row) in enumerate(zip(self.frames, self.predecessors, strict=True)):
             if len(row) != len(graph.nodes):

@@ -90,6 +90,9 @@ def test_contradictions_are_named(root):
                                                 'sen_id': 99}))
     with pytest.raises(AnnotationError, match=r'sentences\[4\].*video9 is not among'):
         MSRVTT(data_root=str(root))
+    edit(path, lambda d: d['sentences'].__setitem__(4, d['sentences'][0]))
+    with pytest.raises(AnnotationError, match=r'test_videodatainfo.json.*sentences\[4\].*twice'):
+        MSRVTT(data_root=str(root))
     edit(path, lambda d: d.update(sentences=[], videos=[d['videos'][0]] * 2))
     with pytest.raises(AnnotationError, match='video3 is listed twice'):
         MSRVTT(data_root=str(root))

@@ -163,6 +163,7 @@ class TestDynamicSceneGraph:
 
     @pytest.mark.parametrize(('kwargs', 'message'), [
         (dict(times=(0.,)), '2 frames, 1 times'),
+        (dict(times=(0., float('nan'))), 'finite seconds'),
         (dict(times=(0, 1), predecessors=((-1,) * 4,)), '1 predecessor rows'),
         (dict(times=(0, 1), predecessors=((-1,) * 4, (0,))), 'frame 1: 1 predecessors'),
         (dict(times=(0, 1), predecessors=((-1,) * 4, (0, 1, 2, 4))), 'node 3: predecessor 4'),

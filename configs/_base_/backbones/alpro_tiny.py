@@ -1,7 +1,8 @@
 # ALPRO at the size of the embedded world: 1.0 M parameters, 48 px, 4 x 4
 # cells, no download. initializer_range: BERT's 0.02 is made for a width of 768; at 96 the layers
 # would add almost nothing to their residuals at the start, and learn several times more slowly
-# (0.02 * sqrt(768 / 96) = 0.057).
+# (0.02 * sqrt(768 / 96) = 0.057). position_std: about that of the patch tokens it is added to (0.63
+# after training); where and when a patch is would be lost beside them otherwise.
 model = dict(
     backbone=dict(
         type='ALPRO',
@@ -16,5 +17,6 @@ model = dict(
         embed_dim=128,
         fusion_layer=2,
         stem='conv',
+        position_std=0.5,
         num_frames=8,
         max_text_length=64))

@@ -46,6 +46,8 @@ class ALPRO(VideoLanguageBackbone):
         embed_dim: E. fusion_layer: first layer of BERT that reads both modalities.
         tokenizer: folder, hub name or 'tiny'; default ``text_pretrained``.
         stem: None or 'conv' (:class:`ConvStem`).
+        position_std: standard deviation of new position and time embeddings; None = as
+            transformers does (positions as all weights) and 0.02.
         fuse_time: 'mean' = patch tokens averaged over time before fusion (original),
             'all' = all F * N tokens, time-major.
         host_losses: subset of ('itc', 'itm').
@@ -62,6 +64,7 @@ class ALPRO(VideoLanguageBackbone):
                  vision: dict | None = None, text_pretrained: str | None = None,
                  video_pretrained: str | None = None, embed_dim: int = 256,
                  fusion_layer: int = 6, tokenizer: str | None = None, stem: str | None = None,
+                 position_std: float | None = None,
                  fuse_time: str = 'mean', host_losses: Sequence[str] = ('itc', 'itm'),
                  choice_score: str = 'itm', num_frames: int = 8, max_text_length: int = 40,
                  local_loss: bool = True, gather_with_grad: bool = True,
@@ -78,7 +81,8 @@ class ALPRO(VideoLanguageBackbone):
         own = own_pretrained(pretrained, 'ALPRO', 'tools/convert/alpro_to_finsta.py')
         tokenizer = str(tokenizer or text_pretrained or 'tiny')
         self.tokenizer = load_tokenizer(tokenizer)
-        self._build_towers(text, vision, text_pretrained, video_pretrained, num_frames)
+        self._build_towers(text, vision, text_pretrained, video_pretrained, num_frames,
+                           position_std)
         bert, video = self.text_encoder.config, self.visual_encoder.config
         if bert.hidden_size != video.hidden_size:
             raise ValueError(f'the fusion layers read both towers: text hidden_size '
@@ -115,7 +119,8 @@ class ALPRO(VideoLanguageBackbone):
             self.load(own, allow_missing, allow_unexpected)
 
     def _build_towers(self, text: dict | None, vision: dict | None, text_pretrained: str | None,
-                      video_pretrained: str | None, num_frames: int) -> None:
+                      video_pretrained: str | None, num_frames: int,
+                      position_std: float | None) -> None:
         transformers = require('transformers', 'the backbone ALPRO')
         if text_pretrained:
             self.text_encoder = load_hf(transformers.BertModel, text_pretrained,
@@ -132,8 +137,11 @@ class ALPRO(VideoLanguageBackbone):
         else:
             self.visual_encoder = transformers.TimesformerModel(
                 transformers.TimesformerConfig(**{'num_frames': num_frames, **(vision or {})}))
-            # transformers leaves the time embedding at zero; random ones learn order sooner
-            nn.init.trunc_normal_(self.visual_encoder.embeddings.time_embeddings, std=0.02)
+            # transformers leaves the time embeddings at zero; random ones learn order sooner
+            added = self.visual_encoder.embeddings
+            nn.init.trunc_normal_(added.time_embeddings, std=position_std or 0.02)
+            if position_std:
+                nn.init.trunc_normal_(added.position_embeddings, std=position_std)
 
     # -- inputs ---------------------------------------------------------------------------------
     def preprocess_frames(self, frames: Tensor) -> Tensor:

@@ -49,7 +49,8 @@ class FinstaModel(BaseModel):
         data_preprocessor: mmengine data preprocessor; default moves tensors only.
 
     Attributes:
-        stage: 'warmup' (structure only, the host is not run), 'joint', or 'host' (no structure).
+        stage: 'warmup' (structure only, the host is not run), 'joint', or 'host' (no teacher:
+            the host's objective, and the transfer losses that need the graphs alone).
         last_stats: statistics of the last training step, for the log.
     """
 
@@ -84,7 +85,8 @@ class FinstaModel(BaseModel):
             self.backbone.requires_grad_(False)
 
     def set_stage(self, stage: str) -> None:
-        """'warmup' trains the structure alone, 'joint' everything, 'host' the backbone alone."""
+        """'warmup' trains the structure alone, 'joint' everything, 'host' the backbone without
+        the teacher."""
         if stage not in STAGES:
             raise ValueError(f'stage must be one of {STAGES}, got {stage!r}')
         if stage == 'warmup' and self.teacher is None:
@@ -103,25 +105,27 @@ class FinstaModel(BaseModel):
     # -- one training step ------------------------------------------------------------------
     def loss(self, inputs: dict[str, Any], data_samples: list) -> dict[str, Tensor]:
         """All losses of one batch as ``loss_*`` entries of a flat dict."""
-        if self.teacher is None or self.stage == 'host':
-            frames = self.backbone.preprocess_frames(inputs['frames'])
+        frames = self.backbone.preprocess_frames(inputs['frames'])
+        if self.teacher is None:
             text, video = self.encode(inputs, frames)
             self.last_stats = {}
             if self.head is None:
                 return self.host_losses(inputs, frames, text, video)
             return self.head.loss(self.backbone, text, video, data_samples)
-        graphs: HolisticBatch = self._graphs(inputs)
-        frames = self.backbone.preprocess_frames(inputs['frames'])
-        out = self.teacher(graphs, frames, inputs.get('frame_mask'), inputs.get('crop'),
-                           inputs['graph_frames'])
-        losses, stats = self.teacher.loss(out)
-        if self.stage == 'joint':
+        graphs, out, losses, stats = self._graphs(inputs), None, {}, {}
+        if self.stage != 'host':
+            out = self.teacher(graphs, frames, inputs.get('frame_mask'), inputs.get('crop'),
+                               inputs['graph_frames'])
+            losses, stats = self.teacher.loss(out)
+        if self.stage != 'warmup':
             text, video = self.encode(inputs, frames)
             losses |= self.host_losses(inputs, frames, text, video)
-            seen = self.transfer_inputs(inputs, out, text, video)
-            for module in self.transfer:
-                losses |= module(seen)
-            stats['host_r1'] = _in_batch_r1(seen.student_similarity)
+            acting = [m for m in self.transfer if out is not None or not m.needs_teacher]
+            if acting:
+                seen = self.transfer_inputs(inputs, graphs, text, video, out)
+                for module in acting:
+                    losses |= module(seen)
+                stats['host_r1'] = _in_batch_r1(seen.student_similarity)
         self.last_stats = stats
         return losses
 
@@ -191,17 +195,20 @@ class FinstaModel(BaseModel):
         return self.head.predict(self.backbone, video, frames, mask, data_samples)
 
     # -- matching host features with graph nodes ------------------------------------------------
-    def transfer_inputs(self, inputs: dict[str, Any], out: TeacherOutput,
-                        text: BackboneFeatures, video: BackboneFeatures) -> TransferInputs:
-        """Host and teacher features side by side; text rows beyond B are left out."""
-        graphs = out.graphs
+    def transfer_inputs(self, inputs: dict[str, Any], graphs: HolisticBatch,
+                        text: BackboneFeatures, video: BackboneFeatures,
+                        out: TeacherOutput | None) -> TransferInputs:
+        """Host features and, with a teacher's output, its features side by side; text rows
+        beyond B are left out."""
+        graphs = graphs if out is None else out.graphs
         size = graphs.tsg.num_samples
         text = text.select(torch.arange(size, device=text.text.device))
-        seen = TransferInputs(graphs, teacher_pooled=out.pooled,
-                              teacher_similarity=out.similarity,
-                             tsg_labels=out.labels['tsg'], dsg_labels=out.labels['dsg'])
+        labels = out.labels if out is not None else self.teacher.encode_labels(graphs)
+        seen = TransferInputs(graphs, tsg_labels=labels['tsg'], dsg_labels=labels['dsg'])
         seen.student_pooled = {'text': text.text_pooled, 'video': video.video_pooled}
-        if 'cross' in self.backbone.streams:
+        if out is not None:
+            seen.teacher_pooled, seen.teacher_similarity = out.pooled, out.similarity
+        if out is not None and 'cross' in self.backbone.streams:
             fused = self.backbone.fuse(text, video)
             seen.student_pooled['cross'] = fused.fused_pooled
             self._cross_nodes(seen, out, text, fused)
@@ -213,18 +220,19 @@ class FinstaModel(BaseModel):
         self._video_nodes(seen, out, video, inputs['graph_frames'])
         return seen
 
-    def _text_nodes(self, seen: TransferInputs, out: TeacherOutput, text: BackboneFeatures
-                    ) -> None:
-        tsg = out.graphs.tsg
+    def _text_nodes(self, seen: TransferInputs, out: TeacherOutput | None,
+                    text: BackboneFeatures) -> None:
+        tsg = seen.graphs.tsg
         features, found = span_features(text.text, text.text_offsets, text.text_mask, tsg.span,
                                         tsg.sample_ids)
         seen.student_tsg, seen.student_tsg_mask = features, found
         seen.student_nodes['text'] = features[found]
-        seen.teacher_nodes['text'] = out.h_tsg[found]
+        if out is not None:
+            seen.teacher_nodes['text'] = out.h_tsg[found]
 
-    def _video_nodes(self, seen: TransferInputs, out: TeacherOutput, video: BackboneFeatures,
-                     graph_frames: Tensor) -> None:
-        dsg = out.graphs.dsg
+    def _video_nodes(self, seen: TransferInputs, out: TeacherOutput | None,
+                     video: BackboneFeatures, graph_frames: Tensor) -> None:
+        dsg = seen.graphs.dsg
         frame = graph_frames[dsg.sample_ids, dsg.frame_ids].clamp(min=0)
         cell = cell_of_frames(video.grid.frames_of_cell, frame.device)[frame].clamp(min=0)
         mask = dsg.box_mask
@@ -233,12 +241,15 @@ class FinstaModel(BaseModel):
         features = box.new_zeros(dsg.num_nodes, box.shape[-1])
         features[mask] = box
         seen.student_dsg, seen.student_dsg_mask = features, mask
-        seen.student_nodes['video'], seen.teacher_nodes['video'] = box, out.h_dsg[mask]
+        seen.student_nodes['video'] = box
+        if out is not None:
+            seen.teacher_nodes['video'] = out.h_dsg[mask]
         if video.frame_pooled is not None:
             seen.student_frame = video.frame_pooled[dsg.sample_ids, cell]
             predicate = dsg.kind == NODE_KINDS.index('predicate')
             seen.student_nodes['frame'] = seen.student_frame[predicate]
-            seen.teacher_nodes['frame'] = out.h_dsg[predicate]
+            if out is not None:
+                seen.teacher_nodes['frame'] = out.h_dsg[predicate]
 
     def _cross_nodes(self, seen: TransferInputs, out: TeacherOutput, text: BackboneFeatures,
                      fused: BackboneFeatures) -> None:

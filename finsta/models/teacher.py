@@ -75,8 +75,7 @@ class StructureTeacher(nn.Module):
         """Encode a batch; ``frames`` (B, F, 3, h, w) preprocessed, ``graph_frames`` (B, T)."""
         regions, region_mask = self.node_encoder.encode_regions(frames, frame_mask, crop,
                                                                 graph_frames, graphs.dsg)
-        labels = {name: self.node_encoder.encode_labels(getattr(graphs, name).labels)
-                  for name in ('tsg', 'dsg')}
+        labels = self.encode_labels(graphs)
         out = self.encoder(graphs, labels, regions, region_mask)
         graphs = out.batch
         pooled = {'text': pool_samples(out.h_tsg, graphs.tsg),
@@ -87,6 +86,11 @@ class StructureTeacher(nn.Module):
         similarity = self.log_scale.exp().clamp(max=100) * text @ video.T
         return TeacherOutput(graphs, out.h_tsg, out.h_dsg, out.h_hsg, pooled, similarity,
                              labels)
+
+    def encode_labels(self, graphs: HolisticBatch) -> dict[str, Tensor]:
+        """'tsg', 'dsg' -> (L, D_l) frozen embedding of each of the graphs' label strings."""
+        return {name: self.node_encoder.encode_labels(getattr(graphs, name).labels)
+                for name in ('tsg', 'dsg')}
 
     def loss(self, out: TeacherOutput) -> tuple[dict[str, Tensor], dict[str, float]]:
         """The teacher's own losses and its statistics."""

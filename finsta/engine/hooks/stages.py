@@ -16,8 +16,8 @@ class StageHook(Hook):
     resumed run is in the right one.
 
     The structure takes longer than the host. With ``structure_every`` = k it is there in every
-    k-th joint iteration only; the iterations between are ``'host'``: the host's own losses and its
-    choices, no teacher (ours).
+    k-th joint iteration only; the iterations between are ``'host'``: the host's own losses, its
+    choices and the transfer losses that need the graphs alone, no teacher (ours).
 
     Args:
         warmup_iters: length of the warm-up; 0 = joint from the start.

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from finsta.models.transfer.inputs import TransferInputs
+from finsta.models.transfer.inputs import TransferInputs, TransferLoss
 from finsta.registry import LOSSES
 
 
@@ -26,7 +26,7 @@ def l2_distance(student: Tensor, teacher: Tensor) -> Tensor:
 _DISTANCES = {'cosine': cosine_distance, 'l2': l2_distance}
 
 
-class _Projected(nn.Module):
+class _Projected(TransferLoss):
     def __init__(self, dims: dict[str, int], teacher_dim: int, distance: str,
                  weight: float) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class NodeTransfer(_Projected):
 
 
 @LOSSES.register_module()
-class RelationalTransfer(nn.Module):
+class RelationalTransfer(TransferLoss):
     """KL between the softmax rows (and columns) of teacher and host similarity matrices.
 
     Needs no projection; changes the geometry that retrieval uses.
@@ -112,7 +112,7 @@ class RelationalTransfer(nn.Module):
 
 
 @LOSSES.register_module()
-class TokenAlignment(nn.Module):
+class TokenAlignment(TransferLoss):
     """OSC and PTC on the host's own span and box features (ours).
 
     The graphs say which token span and which image region are the same thing; the host's own
@@ -122,6 +122,8 @@ class TokenAlignment(nn.Module):
     Args:
         dim: width of the shared space. osc, ptc: configs of the alignment losses.
     """
+
+    needs_teacher = False
 
     def __init__(self, pooled_dims: dict[str, int], node_dims: dict[str, int], teacher_dim: int,
                  label_dim: int | None = None, osc: dict | None = None, ptc: dict | None = None,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from finsta.structures import HolisticBatch
 
@@ -37,3 +37,14 @@ class TransferInputs:
     student_frame: Tensor | None = None
     tsg_labels: Tensor | None = None
     dsg_labels: Tensor | None = None
+
+
+class TransferLoss(nn.Module):
+    """Base of the transfer losses: takes :class:`TransferInputs`, returns weighted scalars.
+
+    Attributes:
+        needs_teacher: False = the graphs alone say what the host's features should be, so the
+            loss is there in the steps without a teacher too.
+    """
+
+    needs_teacher = True

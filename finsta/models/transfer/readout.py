@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from finsta.models.transfer.inputs import TransferInputs
+from finsta.models.transfer.inputs import TransferInputs, TransferLoss
 from finsta.registry import LOSSES
 from finsta.structures import ATTENTION_EDGE_TYPES, NODE_KINDS, GraphBatch
 
@@ -46,7 +46,7 @@ def node_facts(graphs: GraphBatch) -> tuple[Tensor, Tensor, Tensor]:
 
 
 @LOSSES.register_module()
-class GraphReadout(nn.Module):
+class GraphReadout(TransferLoss):
     """Contrast of each node's true facts with the facts of others.
 
     With x a node's feature and a fact f = (type, label) embedded from the frozen label embedding
@@ -59,6 +59,8 @@ class GraphReadout(nn.Module):
         label_dim: width of the label embeddings.
         dim: width of the shared space. streams: which of 'text', 'video'. weight: factor.
     """
+
+    needs_teacher = False
 
     def __init__(self, pooled_dims: dict[str, int], node_dims: dict[str, int], teacher_dim: int,
                  label_dim: int, dim: int = 128, streams: tuple[str, ...] = ('text', 'video'),

@@ -5,6 +5,5 @@ model = dict(teacher=None, transfer=None)
 train_dataloader = dict(dataset=dict(pipeline=[
     dict(type='LoadVideoFrames', num_frames=8, sampling='uniform',
          cache=dict(root='{data_root}/.frames', short_side=48)),
-    dict(type='ChooseCaption'),
     dict(type='PadFrames', num_frames=8)]))
 custom_hooks = [dict(type='BackboneExportHook')]

@@ -1,36 +1,53 @@
 """Batches in which clips stand beside those that are most like them in words (ours).
 
 A contrastive loss learns what tells the samples of a batch apart. Among random samples the things
-alone do; what happens to them is then never learnt. The text graphs know which samples name the
-same objects, attributes and predicates: those are put side by side, so that only who does it to
-whom, in which order and how is left to tell them apart (``NeighbourChoice``).
+alone do; what happens to them is then never learnt. Here captions of different clips that say
+nearly the same in nearly the same words, but by their graphs not the same facts, are put side by
+side, so that only who does it to whom, in which order and how is left to tell them apart
+(``NeighbourChoice``). A caption is such a pair's better half the fewer other words it has: with
+any caption of the two clips in its place the choice is not learnt at all (docs/en/results/method.md).
 """
+
+import re
+from collections.abc import Sequence
+from hashlib import blake2b
 
 import numpy as np
 
 from finsta.datasets.base import VideoTextDataset, fill_root
 from finsta.datasets.samplers import ResumableSampler
 from finsta.registry import DATA_SAMPLERS, GRAPH_STORES
+from finsta.structures import SceneGraph
 from finsta.utils.optional import require
 from finsta.utils.seeding import derive_seed
 
 # rows of the similarity matrix formed at a time: bounds memory to _CHUNK x samples
 _CHUNK = 512
+# steps along edges after which two nodes are the same
+_ROUNDS = 3
+# what a predicate, an adverb or a word counts beside a thing or its attribute: neighbours show the
+# same things, and are told of in the same words if possible
+_OTHERS = 0.2
+_THINGS = ('object ', 'attribute ')
+_WORD = re.compile(r'\w+')
 
 
 @DATA_SAMPLERS.register_module()
 class GraphNeighbourSampler(ResumableSampler):
     """A :class:`ResumableSampler` whose order keeps similar samples together.
 
-    Similarity is the cosine of the sets of node labels of all captions of a sample, rare labels
-    counting more (idf): how often a caption names a thing says nothing. Every pass draws a random
+    Similarity is the cosine of the sets of node labels and words of a sample's captions, rare ones
+    counting more (idf), objects and attributes five times as much as the rest; how often a caption
+    names a thing says nothing. Samples of one clip, and those whose graphs state the same facts,
+    are never neighbours. Every pass draws a random
     order, lets each sample be joined by its most similar ones that are still free, and shuffles
     the groups; samples whose neighbours are all taken make groups of their own. A pass leaves out
     what does not fill a group. With ``min_similarity`` those that have no neighbour so similar are
     left out, too, and groups are drawn again in their place.
 
     Args:
-        dataset: data set of the loader; its rows have ``text`` or ``captions``.
+        dataset: data set of the loader; its rows have ``text`` or ``captions``. Best is one row
+            a caption.
         store: config of a graph store with their text graphs; ``{data_root}`` is the data set's.
         group_size: samples side by side, on one process; the batch size must be a multiple.
         neighbours: candidates that are kept of each sample.
@@ -51,8 +68,8 @@ class GraphNeighbourSampler(ResumableSampler):
             raise ValueError(f'group_size={group_size}: at least 2 of the {self.size} samples '
                              'stand side by side; for random batches use ResumableSampler')
         self.block = group_size
-        bags = _bags(dataset, GRAPH_STORES.build(fill_root(store, dataset.data_root)))
-        index, similarity = nearest(bags, min(neighbours, self.size - 1))
+        bags, *same = _described(dataset, GRAPH_STORES.build(fill_root(store, dataset.data_root)))
+        index, similarity = nearest(bags, min(neighbours, self.size - 1), same)
         if np.sort(similarity, axis=1)[:, 1 - group_size].max() < min_similarity:
             raise ValueError(f'no {group_size} samples have text graphs as similar as '
                              f'min_similarity={min_similarity}; the highest similarity of two is '
@@ -101,24 +118,56 @@ class GraphNeighbourSampler(ResumableSampler):
         return [i for group in groups for i in group]
 
 
-def _bags(dataset: VideoTextDataset, store) -> list[set[str]]:
+def facts_of(graph: SceneGraph) -> str:
+    """Hash of what a graph states, whatever the order of its nodes: each node by its label and,
+    ``_ROUNDS`` steps far, by the labels around it and the types of the edges between."""
+    names = [f'{node.kind} {node.label}' for node in graph.nodes]
+    around: list[list[tuple[str, int]]] = [[] for _ in names]
+    for edge in graph.edges:
+        around[edge.src].append((f'{edge.type}>', edge.dst))
+        around[edge.dst].append((f'{edge.type}<', edge.src))
+    for _ in range(_ROUNDS):
+        names = [_digest(names[i], *sorted(t + names[j] for t, j in around[i]))
+                 for i in range(len(names))]
+    return _digest(*sorted(names))
+
+
+def _digest(*parts: str) -> str:
+    return blake2b('\n'.join(parts).encode(), digest_size=8).hexdigest()
+
+
+def _described(dataset: VideoTextDataset, store) -> tuple[list[set[str]], np.ndarray, np.ndarray]:
+    """Words and labels of each row; numbers that are equal for rows of one clip, and for rows
+    that state the same."""
     bags, known = [], 0
+    clips: dict[str, int] = {}
+    facts: dict[tuple[str, ...], int] = {}
+    clip, fact = [], []
     for i in range(len(dataset)):
         sample = dataset.get_sample(i)
-        graphs = [store.get_text(text, sample.video_id)
-                  for text in sample.captions or (sample.text,)]
-        known += any(g is not None for g in graphs)
-        bags.append({f'{node.kind} {node.label}' for g in graphs if g is not None
-                     for node in g.nodes})
+        bag, said = set(), set()
+        for text in sample.captions or (sample.text,):
+            graph = store.get_text(text, sample.video_id)
+            known += graph is not None
+            bag |= {f'word {word}' for word in _WORD.findall(text.lower())}
+            bag |= {f'{n.kind} {n.label}' for n in (() if graph is None else graph.nodes)}
+            said.add(text if graph is None else facts_of(graph))
+        bags.append(bag)
+        clip.append(clips.setdefault(sample.video_id, len(clips)))
+        fact.append(facts.setdefault(tuple(sorted(said)), len(facts)))
     if not known:
         raise ValueError(f'the graph store {store.root} holds no graph of any caption of the '
                          f'{len(dataset)} samples; parse them with '
                          'tools/scene_graphs/parse_text.py')
-    return bags
+    return bags, np.array(clip), np.array(fact)
 
 
-def nearest(bags: list[set[str]], count: int) -> tuple[np.ndarray, np.ndarray]:
-    """(N, count) indices and cosines of the most similar other bags, each row in any order."""
+def nearest(bags: list[set[str]], count: int, same: Sequence[np.ndarray] = ()
+            ) -> tuple[np.ndarray, np.ndarray]:
+    """(N, count) indices and cosines of the most similar other bags, each row in any order.
+
+    Bags that have the same number in one of the (N,) arrays ``same`` count as unlike (-1).
+    """
     sparse = require('scipy.sparse', 'similar samples in one batch')
     columns: dict[str, int] = {}
     rows, cols = [], []
@@ -130,7 +179,9 @@ def nearest(bags: list[set[str]], count: int) -> tuple[np.ndarray, np.ndarray]:
     table = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, cols)),
                               shape=(n, max(len(columns), 1)))
     frequency = np.bincount(table.indices, minlength=table.shape[1])
-    table.data *= np.log(1 + n / np.maximum(frequency, 1)).astype(np.float32)[table.indices]
+    weight = np.log(1 + n / np.maximum(frequency, 1)).astype(np.float32)
+    weight[[i for label, i in columns.items() if not label.startswith(_THINGS)]] *= _OTHERS
+    table.data *= weight[table.indices]
     length = np.sqrt(np.asarray(table.multiply(table).sum(1)).ravel())
     table = sparse.diags(1 / np.maximum(length, 1e-9)) @ table
     index, cosine = np.empty((n, count), np.int64), np.empty((n, count), np.float32)
@@ -138,6 +189,8 @@ def nearest(bags: list[set[str]], count: int) -> tuple[np.ndarray, np.ndarray]:
         block = (table[low:low + _CHUNK] @ table.T).toarray()
         here = np.arange(len(block))
         block[here, low + here] = -1
+        for number in same:
+            block[number[low:low + _CHUNK, None] == number] = -1
         best = np.argpartition(-block, count - 1, axis=1)[:, :count] if count else \
             np.empty((len(block), 0), np.int64)
         index[low:low + _CHUNK] = best

@@ -55,7 +55,7 @@ ARMS = {
     'no-cross-coreference': Arm(FINSTA, {'model.teacher.encoder.cross_coref': 'False'}),
 }
 TWINS = 'configs/synthvl/posttrain_msvd_alpro_twins'
-# ALPRO, post-trained on SynthVL `posttrain`: every staged clip stands beside its other half
+# ALPRO, post-trained on SynthVL `posttrain`
 TWIN_ARMS = {
     'plain': Arm(),
     'control': Arm(f'{TWINS}-control.py'),
@@ -63,6 +63,7 @@ TWIN_ARMS = {
     'neighbours': Arm(f'{TWINS}-neighbours.py'),
     'teacher': Arm(f'{TWINS}.py', {'model.neighbours': 'None'}),
     'finsta-gold': Arm(f'{TWINS}.py'),
+    'finsta': Arm(f'{TWINS}-parsed.py'),
 }
 TWIN_TASKS = {'pairs': Task('configs/synthvl/pairs_msvd_alpro.py', train=False),
               'videoqa': Task('configs/synthvl/videoqa_msvd_alpro.py'),
@@ -95,10 +96,10 @@ STUDIES = {
                    str(REPO / 'finsta/weights/clip4clip_tiny'), 'model.backbone.pretrained',
                    'work_dirs/study', 'SynthVL small (MSVD layout), seed 0'),
     'twins': Kind(TWIN_ARMS, TWIN_TASKS, SHOWN,
-                  ['plain', 'control', 'neighbours', 'finsta-gold'],
+                  ['plain', 'control', 'finsta-gold', 'finsta'],
                   str(REPO / 'finsta/weights/alpro_tiny'), 'model.backbone.pretrained',
-                  'work_dirs/study_twins', 'post-training: SynthVL posttrain (6,000 clips, gold '
-                  'graphs), seed 0; tests: SynthVL small (MSVD layout), seed 0'),
+                  'work_dirs/study_twins', 'post-training: SynthVL posttrain (6,000 clips), seed 0; '
+                  'tests: SynthVL small (MSVD layout), seed 0'),
     'stgt': Kind(study_stgt.ARMS, study_stgt.TASKS, study_stgt.SHOWN, list(study_stgt.ARMS), '',
                  'load_from', 'work_dirs/study_stgt', study_stgt.DATA),
 }

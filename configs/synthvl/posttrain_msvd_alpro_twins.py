@@ -7,8 +7,8 @@
 _base_ = './posttrain_msvd.py'
 data_root = 'data/synthvl/posttrain'
 store = dict(type='GraphStore', root='{data_root}/graphs_gold')
-max_iters = 450
-warmup_iters = 30
+max_iters = 600
+warmup_iters = 40
 
 # captions of other clips that name the same things stand side by side in the batch; the control's
 # batches are random. False captions and backward clips cost more time than they teach here

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from finsta.datasets.graph_sampler import GraphNeighbourSampler, nearest
+from finsta.datasets.graph_sampler import GraphNeighbourSampler, facts_of, nearest
 from finsta.registry import GRAPH_STORES
 from finsta.structures import Edge, Node, SceneGraph
 
@@ -25,7 +25,7 @@ class _Store:
         self.root, self.empty = root, empty
 
     def get_text(self, text, video_id=None):
-        noun, verb = text.split()
+        noun, verb = text.lower().split()
         return None if self.empty else SceneGraph(
             (Node('object', noun), Node('predicate', verb)), (Edge(0, 1, 'subject'),))
 
@@ -79,6 +79,35 @@ def test_only_close_neighbours_with_groups_drawn_again(rows):
                for a, b in zip(order[::2], order[1::2], strict=True))
     with pytest.raises(ValueError, match=r'min_similarity=0\.99; the highest .* is 0\.'):
         _sampler(rows, min_similarity=0.99)
+
+
+def test_a_caption_of_the_same_clip_or_of_the_same_facts_is_no_neighbour(rows):
+    # 'Circle Moves' is nearest of all to 'circle moves' and states the same
+    rows = _Rows([*rows, *(row.title() for row in rows)])
+    order = _sampler(rows)._order(0)
+    said = [(rows[a].lower(), rows[b].lower())
+            for a, b in zip(order[::2], order[1::2], strict=True)]
+    assert sorted(order) == list(range(48)) and all(a != b for a, b in said)
+    clips = _sampler(rows)
+    rows.get_sample = lambda i: SimpleNamespace(text=rows[i], captions=None, video_id=i % 6)
+    one_clip = _sampler(rows)
+    assert (clips._similarity > one_clip._similarity).any()
+    near = one_clip._similarity >= 0
+    assert near.any() and not (one_clip._index % 6 == np.arange(48)[:, None] % 6)[near].any()
+
+
+def test_facts_are_the_same_in_any_order_of_the_nodes_and_differ_by_who_does_what():
+    def graph(first, second, order=(0, 1, 2, 3, 4, 5)):
+        # two triangles, one left of a cross and one right of it; each moves
+        nodes = ('object triangle', 'object triangle', 'predicate left of', 'predicate right of',
+                 f'predicate {first}', f'predicate {second}')
+        place = {old: new for new, old in enumerate(order)}
+        return SceneGraph(tuple(Node(*nodes[i].split(' ', 1)) for i in order), tuple(
+            Edge(place[a], place[b], 'subject') for a, b in ((0, 2), (1, 3), (0, 4), (1, 5))))
+    rises = graph('rise', 'fall')
+    assert facts_of(rises) == facts_of(graph('rise', 'fall', (5, 3, 1, 0, 2, 4)))
+    assert facts_of(rises) != facts_of(graph('fall', 'rise'))
+    assert facts_of(SceneGraph()) == facts_of(SceneGraph()) != facts_of(rises)
 
 
 def test_it_resumes_where_it_was(rows):

@@ -37,12 +37,14 @@ class Stage:
     Attributes:
         name: of its folder. config, options: what is run.
         start: option that takes the folder of the stage before it; '' = random weights.
+        file: in that folder, where the option takes a file: then sizes may differ.
     """
 
     name: str
     config: str
     options: dict[str, str] = field(default_factory=dict)
     start: str = 'model.backbone.pretrained'
+    file: str = ''
 
 
 @dataclass
@@ -228,7 +230,7 @@ class Study:
         stage = self.arms[arm].chain()[depth]
         self._train(f'{arm}/{seed} {stage.name}', stage.config,
                     self.stage_folder(arm, seed, depth), seed, self._before(arm, seed, depth),
-                    stage.options, bar, stage.start)
+                    stage.options, bar, stage.start, stage.file)
 
     def _finetune(self, arm: str, seed: int, task: str, bar) -> None:
         spec = self.tasks[task]
@@ -237,10 +239,10 @@ class Study:
                     {**spec.options, **self.arms[arm].task_options}, bar, self.start)
 
     def _train(self, name: str, config: str, folder: Path, seed: int, start: str,
-               options: dict[str, str], bar, start_key: str) -> None:
+               options: dict[str, str], bar, start_key: str, file: str = '') -> None:
         command = [sys.executable, str(self.repo / 'tools/train.py'), self._path(config),
                    '--work-dir', str(folder), '--seed', str(seed), '--resume',
-                   *self._options(start, options, start_key)]
+                   *self._options(str(Path(start) / file) if file else start, options, start_key)]
         run_step(name, command, folder, self.threads, bar, _fingerprint(start))
 
     def _test(self, arm: str, seed: int, task: str, bar) -> None:

@@ -1,14 +1,15 @@
 """The arms of the STGT study on the embedded world.
 
 Every arm is the same number of steps of the host's objective from random weights with the same
-seed: ``FIRST`` of VTC + VTM + VTG, then ``SECOND`` more, in which the arms may differ (CSAL in the
-place of VTC, the same losses again, or Finsta's post-training, whose warm-up steps do not touch
-the host); then the tasks.
+seed: ``BARE`` of VTC + VTM + VTG without graph layers, which stand for the pre-trained tower and
+Q-Former that STGT starts from and are run once a seed; ``FIRST`` of the same with the arm's graph
+layers; then ``SECOND`` more, in which the arms may differ (CSAL in the place of VTC, the same
+losses again, or Finsta's post-training, whose warm-up steps do not touch the host); then the tasks.
 """
 
 from finsta.apis.study import Arm, Stage, Task
 
-FIRST, SECOND, WARMUP, RETRIEVAL, QUESTIONS = 400, 120, 100, 100, 150
+BARE, FIRST, SECOND, WARMUP, RETRIEVAL, QUESTIONS = 500, 250, 120, 100, 100, 150
 BATCH = 32
 TWIN = 'data/synthvl/msvd'
 THETA = 'model.backbone.sim_threshold'
@@ -22,11 +23,15 @@ def length(iters: int) -> dict[str, str]:
 
 
 def pretraining(second: str, **backbone: str) -> tuple[Stage, ...]:
-    """Stage 1 and what follows it: 'csal', 'vtc' (as before), 'finsta', or 'control' (as before,
+    """Stage 1, without and with the graph, and what follows it: 'csal', 'vtc' (as before), 'finsta', or 'control' (as before,
     on Finsta's pairs)."""
     backbone = {f'model.backbone.{k.replace("__", ".")}': v for k, v in backbone.items()}
-    first = Stage('vtc', 'configs/synthvl/pretrain_stgt_stage1.py', {**length(FIRST), **backbone},
-                  start='')
+    bare = Stage('bare', 'configs/synthvl/pretrain_stgt_stage1.py',
+                 {**length(BARE), LAYERS: '0'}, start='')
+    first = Stage('vtc', 'configs/synthvl/pretrain_stgt_stage1.py',
+                  {**length(FIRST), **backbone,
+                   'model.backbone.allow_missing': '[adapter.layers]'},
+                  file='model.safetensors')
     if second == 'finsta':
         after = Stage('finsta', 'configs/synthvl/posttrain_msvd_stgt.py',
                       {**length(WARMUP + SECOND), 'custom_hooks.0.warmup_iters': str(WARMUP)})
@@ -36,7 +41,7 @@ def pretraining(second: str, **backbone: str) -> tuple[Stage, ...]:
         after = Stage(second, 'configs/synthvl/pretrain_stgt_stage2.py',
                       {**length(SECOND), **backbone, 'model.backbone.host_losses': losses,
                        **pairs}, start='load_from')
-    return first, after
+    return bare, first, after
 
 
 def arm(second: str = 'csal', theta: str = '0.1', layers: str = '1') -> Arm:
@@ -60,5 +65,5 @@ TASKS = {
 }
 SHOWN = [('retrieval', 'retrieval/t2v_R1'), ('retrieval', 'retrieval/v2t_R1'),
          ('retrieval', 'rerank/t2v_R1'), ('retrieval', 'rerank/v2t_R1'), ('videoqa', 'qa/acc')]
-DATA = (f'SynthVL pretrain ({FIRST} + {SECOND} steps of {BATCH}), then SynthVL small '
+DATA = (f'SynthVL pretrain ({BARE} + {FIRST} + {SECOND} steps of {BATCH}), then SynthVL small '
         f'(MSVD layout; {RETRIEVAL} and {QUESTIONS} steps)')

@@ -69,7 +69,8 @@ def test_stages_that_begin_alike_are_run_once(tmp_path):
     arms = {'csal': Arm(stages=(first, Stage('two', 'b.py', start='load_from'))),
             'more': Arm(stages=(first, Stage('two', 'b.py', {'losses': 'stage1'}, 'load_from')),
                         task_options={'model.backbone.sim_threshold': '0.5'}),
-            'other': Arm(stages=(Stage('vtc', 'a.py', {'x': '2'}, start=''),))}
+            'other': Arm(stages=(Stage('vtc', 'a.py', {'x': '2'}, start=''),
+                                 Stage('end', 'b.py', file='model.safetensors')))}
     study = Study(tmp_path, arms, {'qa': Task('qa.py', options={'y': '3'})}, [0, 1], '', jobs=1,
                   start='load_from', threads=1)
     study.repo = tmp_path
@@ -86,7 +87,7 @@ def test_stages_that_begin_alike_are_run_once(tmp_path):
         patch.setattr('finsta.apis.study.run_step', record)
         study.run()
     names = [name for name, _ in ran]
-    assert len(names) == len(set(names)) == 4 + 4 + 6 + 6
+    assert len(names) == len(set(names)) == 4 + 6 + 6 + 6
     commands = dict(ran)
     assert sum(name.startswith('stages/vtc') for name in names) == 4
     more = study.stage_folder('more', 1, 1)
@@ -96,6 +97,9 @@ def test_stages_that_begin_alike_are_run_once(tmp_path):
     assert command[-2:] == ['losses=stage1',
                             f'load_from={study.stage_folder("more", 1, 0)}/backbone']
     assert not any('load_from' in word for word in commands[names[0]])
+    end = commands[str(study.stage_folder('other', 0, 1).relative_to(tmp_path))]
+    assert end[-1] == ('model.backbone.pretrained='
+                       f'{study.stage_folder("other", 0, 0)}/backbone/model.safetensors')
     wanted = {'y=3', 'model.backbone.sim_threshold=0.5', f'load_from={more}/backbone'}
     assert wanted <= set(commands['more/seed1/qa/train'])
 
@@ -111,7 +115,7 @@ def test_arms_of_the_stgt_study_build_and_take_as_many_host_steps(name, repo_roo
         for hook in config.custom_hooks:
             if hook['type'] == 'StageHook':
                 steps -= hook['warmup_iters']
-    assert steps == study_stgt.FIRST + study_stgt.SECOND
+    assert steps == study_stgt.BARE + study_stgt.FIRST + study_stgt.SECOND
     for task in study_stgt.TASKS.values():
         config = Config.fromfile(repo_root / task.config)
         config.merge_from_dict({k: _value(v) for k, v in

@@ -13,7 +13,7 @@ stgt_tiny = dict(
         hidden_size=96, intermediate_size=384, num_hidden_layers=2, num_attention_heads=4,
         cross_attention_frequency=1, initializer_range=0.08, max_position_embeddings=64,
         hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0),
-    adapter=dict(num_layers=1, num_heads=4, dropout=0.0),
+    adapter=dict(num_layers=1, num_heads=4, dropout=0.0, initializer_range=0.08),
     num_queries=8,
     embed_dim=128,
     stem='conv',

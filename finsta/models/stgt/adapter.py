@@ -59,6 +59,8 @@ class SpatioTemporalGraphTransformer(nn.Module):
             overwrite the sines with random numbers; a converted model keeps them).
         grid: (h, w) of the stored table.
         gradient_checkpointing: recompute layers in the backward pass.
+        initializer_range: of the linear layers. 0.02 is made for d 1408; patches have no residual
+            around the graph attention, so narrow layers need more.
 
     Raises:
         ValueError: an unknown option, widths that do not divide.
@@ -67,7 +69,7 @@ class SpatioTemporalGraphTransformer(nn.Module):
     def __init__(self, dim: int, num_layers: int = 1, num_heads: int = 16, num_frames: int = 8,
                  sim_threshold: float = 0.1, attention: str = 'auto', dropout: float = 0.1,
                  position: str = 'sincos', grid: tuple[int, int] = (16, 16),
-                 gradient_checkpointing: bool = False) -> None:
+                 gradient_checkpointing: bool = False, initializer_range: float = 0.02) -> None:
         super().__init__()
         if position not in ('sincos', 'table'):
             raise ValueError(f"position must be 'sincos' or 'table', got {position!r}")
@@ -86,7 +88,7 @@ class SpatioTemporalGraphTransformer(nn.Module):
             for _ in range(num_layers))
         self.norm = nn.LayerNorm(dim)
         self.proj = nn.Linear(dim, dim, bias=False)
-        self.apply(_init)
+        self.apply(lambda module: _init(module, initializer_range))
         nn.init.normal_(self.proj.weight, std=dim ** -0.5)
 
     def forward(self, tokens: Tensor, height: int, width: int,
@@ -125,8 +127,8 @@ class SpatioTemporalGraphTransformer(nn.Module):
         return sincos_2d(height, width, self.dim).to(like.device, like.dtype)
 
 
-def _init(module: nn.Module) -> None:
+def _init(module: nn.Module, std: float) -> None:
     if isinstance(module, nn.Linear):
-        nn.init.trunc_normal_(module.weight, std=0.02)
+        nn.init.trunc_normal_(module.weight, std=std)
         if module.bias is not None:
             nn.init.zeros_(module.bias)

@@ -4,7 +4,8 @@ Every arm is the same number of steps of the host's objective from random weight
 seed: ``BARE`` of VTC + VTM + VTG without graph layers, which stand for the pre-trained tower and
 Q-Former that STGT starts from and are run once a seed; ``FIRST`` of the same with the arm's graph
 layers; then ``SECOND`` more, in which the arms may differ (CSAL in the place of VTC, the same
-losses again, or Finsta's post-training, whose warm-up steps do not touch the host); then the tasks.
+losses again, or Finsta's post-training, whose warm-up steps do not touch the host); then the
+tasks.
 """
 
 from finsta.apis.study import Arm, Stage, Task
@@ -23,8 +24,8 @@ def length(iters: int) -> dict[str, str]:
 
 
 def pretraining(second: str, **backbone: str) -> tuple[Stage, ...]:
-    """Stage 1, without and with the graph, and what follows it: 'csal', 'vtc' (as before), 'finsta', or 'control' (as before,
-    on Finsta's pairs)."""
+    """Stage 1, without and with the graph, and what follows it: 'csal', 'vtc' (as before),
+    'finsta', or 'control' (as before, on Finsta's pairs)."""
     backbone = {f'model.backbone.{k.replace("__", ".")}': v for k, v in backbone.items()}
     bare = Stage('bare', 'configs/synthvl/pretrain_stgt_stage1.py',
                  {**length(BARE), LAYERS: '0'}, start='')

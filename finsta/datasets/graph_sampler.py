@@ -4,8 +4,8 @@ A contrastive loss learns what tells the samples of a batch apart. Among random 
 alone do; what happens to them is then never learnt. Here captions of different clips that say
 nearly the same in nearly the same words, but by their graphs not the same facts, are put side by
 side, so that only who does it to whom, in which order and how is left to tell them apart
-(``NeighbourChoice``). A caption is such a pair's better half the fewer other words it has: with
-any caption of the two clips in its place the choice is not learnt at all (docs/en/results/method.md).
+(``NeighbourChoice``). The fewer other words differ, the sooner it is learnt; with any captions of
+two such clips it is not learnt at all in the same time (docs/en/results/method.md).
 """
 
 import re

@@ -98,8 +98,8 @@ STUDIES = {
     'twins': Kind(TWIN_ARMS, TWIN_TASKS, SHOWN,
                   ['plain', 'control', 'finsta-gold', 'finsta'],
                   str(REPO / 'finsta/weights/alpro_tiny'), 'model.backbone.pretrained',
-                  'work_dirs/study_twins', 'post-training: SynthVL posttrain (6,000 clips), seed 0; '
-                  'tests: SynthVL small (MSVD layout), seed 0'),
+                  'work_dirs/study_twins', 'post-training: SynthVL posttrain (6,000 clips), seed '
+                  '0; tests: SynthVL small (MSVD layout), seed 0'),
     'stgt': Kind(study_stgt.ARMS, study_stgt.TASKS, study_stgt.SHOWN, list(study_stgt.ARMS), '',
                  'load_from', 'work_dirs/study_stgt', study_stgt.DATA),
 }

@@ -149,9 +149,7 @@ def back_end_rows(args: argparse.Namespace) -> list[dict]:
             units, nodes, degree = CASES[case]
             topology = random_topology(units, nodes, degree, args.seed)
             x = torch.randn(units * nodes, args.dim, requires_grad=True)
-            # under torch.compile the segment form is the traced one already
-            names = [n for n in args.back_ends if (mode, n) != ('compiled', 'segment-traced')]
-            layers = {n: contender(n, args.dim, args.heads, topology) for n in names}
+            layers = {n: contender(n, args.dim, args.heads, topology) for n in args.back_ends}
             layers = {n: f for n, f in layers.items() if f is not None}
             for dtype in args.dtypes:
                 torch.compiler.reset()

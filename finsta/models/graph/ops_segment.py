@@ -5,8 +5,11 @@ Two forms of the same sum:
 * the *fused* form, an autograd function whose sums are weighted ``embedding_bag`` calls over
   edges sorted by target (forward, dq) and by source (dk, dv), and whose dot products run over
   chunks of edges that stay in the cache: nothing of size (E, H * d) is ever stored;
-* the *traced* form, gathers and ``index_add``: what ``torch.compile``, double backward and
-  devices other than the CPU use.
+* the *traced* form, gathers and ``index_add``: what double backward and devices other than the
+  CPU use.
+
+Under ``torch.compile`` the fused form is a break in the graph: called as it is, it is faster than
+what the compiler makes of either form (docs/en/design/graph_encoders.md).
 
 Cost E: for large sparse units.
 """
@@ -31,7 +34,7 @@ class SegmentGraphAttention(GraphAttention):
     """Edge-wise attention.
 
     Args:
-        form: ``'fused'``, ``'traced'``, or None: fused on a CPU outside ``torch.compile``.
+        form: ``'fused'``, ``'traced'`` (compiles without a break), or None: fused on a CPU.
     """
 
     name = 'segment'
@@ -44,15 +47,14 @@ class SegmentGraphAttention(GraphAttention):
     def _fused(self, x: Tensor) -> bool:
         if self.form is not None:
             return self.form == 'fused'
-        return x.device.type == 'cpu' and not torch.compiler.is_compiling()
+        return x.device.type == 'cpu'
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, topology: Topology, bias: Tensor) -> Tensor:
         """See :meth:`GraphAttention.attend`."""
         if topology.num_edges == 0:
             return no_edges(v, q, k, bias)
         if self._fused(v) and v.dtype in _BAG_DTYPES:
-            with torch.autocast(v.device.type, enabled=False):
-                return _FusedAttention.apply(q, k, v, bias, topology)
+            return _fused_attention(q, k, v, bias, topology)
         scale = 1.0 / math.sqrt(q.shape[-1])
         product = q.index_select(0, topology.dst) * k.index_select(0, topology.src)
         wide = torch.promote_types(q.dtype, torch.float32)
@@ -174,3 +176,9 @@ class _FusedAttention(torch.autograd.Function):
         grad_k = sources.sum(scaled, q) if ctx.needs_input_grad[1] else None
         grad_bias = grad_logits.to(ctx.bias_dtype) if ctx.needs_input_grad[3] else None
         return grad_q, grad_k, grad_v, grad_bias, None
+
+
+@torch.compiler.disable
+def _fused_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, topology: Topology) -> Tensor:
+    with torch.autocast(v.device.type, enabled=False):
+        return _FusedAttention.apply(q, k, v, bias, topology)

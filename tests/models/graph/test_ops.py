@@ -182,15 +182,16 @@ def test_an_instance_is_taken_as_it_is():
     assert build_graph_attention(attention) is attention
 
 
-@pytest.mark.parametrize('name', ['segment', 'auto'])
-def test_compiles_into_one_graph(name):
-    """Dynamo takes the traced form by itself, without a break; same result and gradient."""
+@pytest.mark.parametrize(('name', 'whole'), [('segment', False), ('auto', False),
+                                             ('traced', True)])
+def test_compiled_is_the_same(name, whole):
+    """Result and gradient; the traced form without a break in the graph."""
     top = topology(isolated=False)
     tensors = inputs(top)
     attention = back_end(name)
     torch.compiler.reset()
     compiled = torch.compile(lambda q, k, v, b: attention.attend(q, k, v, top, b),
-                             backend='eager', fullgraph=True)
+                             backend='eager', fullgraph=whole)
     out = compiled(*tensors)
     expected, grads = run(attention, tensors, top)
     torch.testing.assert_close(out, expected, atol=1e-5, rtol=1e-5)

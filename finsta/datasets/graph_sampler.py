@@ -1,4 +1,4 @@
-"""Batches in which clips stand beside those that are most like them in words (ours).
+"""Batches in which captions stand beside those that are most like them in words (ours).
 
 A contrastive loss learns what tells the samples of a batch apart. Among random samples the things
 alone do; what happens to them is then never learnt. Here captions of different clips that say
@@ -39,11 +39,12 @@ class GraphNeighbourSampler(ResumableSampler):
     Similarity is the cosine of the sets of node labels and words of a sample's captions, rare ones
     counting more (idf), objects and attributes five times as much as the rest; how often a caption
     names a thing says nothing. Samples of one clip, and those whose graphs state the same facts,
-    are never neighbours. Every pass draws a random
-    order, lets each sample be joined by its most similar ones that are still free, and shuffles
-    the groups; samples whose neighbours are all taken make groups of their own. A pass leaves out
-    what does not fill a group. With ``min_similarity`` those that have no neighbour so similar are
-    left out, too, and groups are drawn again in their place.
+    are never neighbours. Every pass draws a random order, lets each sample be joined by its most
+    similar ones that are still free, and shuffles the groups; samples whose neighbours are all
+    taken make groups of their own. A pass leaves out what does not fill a group. With
+    ``min_similarity`` those that have no neighbour so similar are left out, too, and groups are
+    drawn again in their place. All pairs are compared once, at the start: half a minute for 23,000
+    captions on one core, and the square of that for more.
 
     Args:
         dataset: data set of the loader; its rows have ``text`` or ``captions``. Best is one row

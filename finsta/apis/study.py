@@ -16,8 +16,10 @@ import statistics
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 from mmengine.logging import print_log
@@ -152,27 +154,55 @@ class Study:
         self.repo = Path(__file__).resolve().parents[2]
 
     def run(self) -> dict:
-        """All steps, phase by phase: stages by depth, fine-tunings, tests; returns
-        :meth:`results`."""
+        """All steps, each as soon as what it needs is done; returns :meth:`results`.
+
+        Raises:
+            StepError: a step failed; those that run beside it are finished first.
+        """
         from tqdm import tqdm
-        phases: list[dict[Path, tuple]] = []
-        for arm in self.arms:
-            for seed in self.seeds:
-                for depth in range(len(self.arms[arm].chain())):
-                    if depth == len(phases):
-                        phases.append({})
-                    phases[depth].setdefault(self.stage_folder(arm, seed, depth),
-                                             (arm, seed, depth))
-        cells = [(a, s, t) for a in self.arms for s in self.seeds for t in self.tasks]
-        tuned = [c for c in cells if self.tasks[c[2]].train]
-        total = sum(map(len, phases)) + len(tuned) + len(cells)
-        with tqdm(total=total, desc='steps', dynamic_ncols=True) as bar, \
+        plan = self._plan()
+        order = TopologicalSorter({key: needs for key, (_, _, needs) in plan.items()})
+        order.prepare()
+        rank = {key: i for i, key in enumerate(plan)}
+        ready: list[Path] = []
+        running: dict[Future, Path] = {}
+        with tqdm(total=len(plan), desc='steps', dynamic_ncols=True) as bar, \
                 ThreadPoolExecutor(self.jobs) as pool:
-            for jobs in (*([(self._stage, a) for a in phase.values()] for phase in phases),
-                         [(self._finetune, c) for c in tuned], [(self._test, c) for c in cells]):
-                for future in [pool.submit(f, *args, bar) for f, args in jobs]:
+            while order.is_active():
+                ready = sorted([*ready, *order.get_ready()], key=rank.__getitem__)
+                while ready and len(running) < self.jobs:
+                    key = ready.pop(0)
+                    step, cell, _ = plan[key]
+                    running[pool.submit(step, *cell, bar)] = key
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
                     future.result()
+                    order.done(running.pop(future))
         return self.results()
+
+    def _plan(self) -> dict[Path, tuple[Callable, tuple, list[Path]]]:
+        """folder -> (what runs, its arm, seed and depth or task, the folders it needs), the first
+        ones to be preferred: others wait for them."""
+        cells = [(a, s) for a in self.arms for s in self.seeds]
+        plan: dict[Path, tuple[Callable, tuple, list[Path]]] = {}
+        for depth in range(max((len(a.chain()) for a in self.arms.values()), default=0)):
+            for arm, seed in cells:
+                if depth < len(self.arms[arm].chain()):
+                    needs = [self.stage_folder(arm, seed, depth - 1)] if depth else []
+                    plan.setdefault(self.stage_folder(arm, seed, depth),
+                                    (self._stage, (arm, seed, depth), needs))
+        last = {c: [self.stage_folder(*c, n - 1)] if (n := len(self.arms[c[0]].chain())) else []
+                for c in cells}
+        for arm, seed in cells:
+            for task, spec in self.tasks.items():
+                if spec.train:
+                    plan[self._cell(arm, seed, task) / 'train'] = (
+                        self._finetune, (arm, seed, task), last[arm, seed])
+        for arm, seed in cells:
+            for task, spec in self.tasks.items():
+                cell = self._cell(arm, seed, task)
+                plan[cell / 'test'] = (self._test, (arm, seed, task),
+                                       [cell / 'train'] if spec.train else last[arm, seed])
+        return plan
 
     def results(self) -> dict:
         """arm -> task -> metric -> {'mean', 'sd', 'values'} from the test files on disk."""

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 
 import pytest
 from mmengine.config import Config
@@ -102,6 +103,38 @@ def test_stages_that_begin_alike_are_run_once(tmp_path):
                        f'{study.stage_folder("other", 0, 0)}/backbone/model.safetensors')
     wanted = {'y=3', 'model.backbone.sim_threshold=0.5', f'load_from={more}/backbone'}
     assert wanted <= set(commands['more/seed1/qa/train'])
+
+
+def test_a_step_waits_for_what_it_needs_and_for_nothing_else(study, monkeypatch):
+    """While one arm's post-training runs, the other arm is tested."""
+    study.jobs, tested, events = 2, threading.Event(), []
+
+    def stage(arm, seed, depth, bar):
+        assert seed or tested.wait(20), 'the plain arm was not tested meanwhile'
+        events.append((arm, seed, 'posttrain'))
+
+    def test(arm, seed, task, bar):
+        events.append((arm, seed, task))
+        if (arm, seed) == ('plain', 0):
+            tested.set()
+    monkeypatch.setattr(study, '_stage', stage)
+    monkeypatch.setattr(study, '_test', test)
+    study.run()
+    assert len(events) == len(set(events)) == 6
+    for s in study.seeds:
+        assert events.index(('finsta', s, 'posttrain')) < events.index(('finsta', s, 'pairs'))
+
+
+def test_a_failed_step_ends_the_study_and_starts_nothing_more(study, monkeypatch):
+    ran = []
+
+    def stage(arm, seed, depth, bar):
+        ran.append(seed)
+        raise StepError('broken')
+    monkeypatch.setattr(study, '_stage', stage)
+    with pytest.raises(StepError, match='broken'):
+        study.run()
+    assert ran == [0]
 
 
 @pytest.mark.parametrize('name', sorted(study_stgt.ARMS))

@@ -7,4 +7,3 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=500),
     dict(type='CosineAnnealingLR', by_epoch=False, begin=500, end=max_iters, eta_min_ratio=0.01)]
 custom_hooks = [dict(type='BackboneExportHook')]
-find_unused_parameters = False

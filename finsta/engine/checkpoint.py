@@ -111,18 +111,36 @@ def load_weights(model: nn.Module, source: str | Path,
         target = model.backbone
         absent = [k for k in model.state_dict() if not k.startswith('backbone.')]
     own = target.state_dict()
-    missing = [k for k in own if k not in state]
-    unexpected = [k for k in state if k not in own]
+    missing, unexpected, shapes = _misfits(own, state)
     ignored = [k for k in unexpected if k.split('.')[0] in (*_TRAINING_ONLY, *optional)]
     forgiven = [k for k in missing + absent if k.split('.')[0] in optional]
-    shapes = [f'{k} {tuple(state[k].shape)} instead of {tuple(own[k].shape)}'
-              for k in own if k in state and state[k].shape != own[k].shape]
     _complain(model, source, sorted({*missing, *absent} - {*forgiven}),
               sorted({*unexpected} - {*ignored}), shapes)
     target.load_state_dict({k: v for k, v in state.items() if k in own}, strict=False)
     report = LoadReport(str(source), len(own) - len(missing), forgiven, ignored)
     print_log(str(report), logger='current')
     return report
+
+
+def check_resumable(model: nn.Module, source: str | Path) -> None:
+    """Refuse to go on from a checkpoint of another model; nothing is loaded.
+
+    Raises:
+        FileNotFoundError, CheckpointError: as :func:`load_weights`; here every key must be there.
+    """
+    model = unwrapped(model)
+    _complain(model, source, *_misfits(model.state_dict(), read_state_dict(source)),
+              remedy='--resume goes on with the run that wrote it: take its config, or begin '
+                     'another run with another --work-dir (only its weights: --cfg-options '
+                     'load_from=...)')
+
+
+def _misfits(own: dict[str, Tensor], state: dict[str, Tensor]
+             ) -> tuple[list[str], list[str], list[str]]:
+    """Keys that ``state`` lacks, keys that ``own`` lacks, and shapes that differ, in words."""
+    return ([k for k in own if k not in state], [k for k in state if k not in own],
+            [f'{k} {tuple(state[k].shape)} instead of {tuple(own[k].shape)}'
+             for k in own if k in state and state[k].shape != own[k].shape])
 
 
 def _load_folder(model: nn.Module, source: str | Path, optional: tuple[str, ...]) -> LoadReport:
@@ -136,7 +154,7 @@ def _load_folder(model: nn.Module, source: str | Path, optional: tuple[str, ...]
 
 
 def _complain(model: nn.Module, source: str | Path, missing: list[str], unexpected: list[str],
-              shapes: list[str]) -> None:
+              shapes: list[str], remedy: str = '') -> None:
     if not (missing or unexpected or shapes):
         return
     backbone = type(getattr(model, 'backbone', model)).__name__
@@ -148,13 +166,13 @@ def _complain(model: nn.Module, source: str | Path, missing: list[str], unexpect
                         f'{_some(unexpected)}')
     if shapes:
         problems.append(f'{len(shapes)} tensors have another shape: {_some(shapes)}')
-    if missing and all(not k.startswith('backbone.') for k in missing) \
+    if not remedy and missing and all(not k.startswith('backbone.') for k in missing) \
             and not (shapes or unexpected):
         remedy = ('it has the backbone but not the task head; test it with --zero-shot, or '
                   'fine-tune first (tools/train.py ... --cfg-options load_from=...)')
-    else:
-        remedy = ('it was made with another backbone, size or head; take the config that it was '
-                  'trained with (printed at the top of its log), or a checkpoint of this one')
+    remedy = remedy or ('it was made with another backbone, size or head; take the config that it '
+                        'was trained with (printed at the top of its log), or a checkpoint of '
+                        'this one')
     raise CheckpointError(f'{source} does not fit this model (backbone {backbone}): '
                           f'{"; ".join(problems)}. Remedy: {remedy}')
 

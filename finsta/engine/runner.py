@@ -3,7 +3,7 @@
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
-from finsta.engine.checkpoint import load_weights
+from finsta.engine.checkpoint import check_resumable, load_weights
 
 
 class FinstaRunner(Runner):
@@ -12,6 +12,7 @@ class FinstaRunner(Runner):
     - ``load_from`` goes through :func:`finsta.engine.checkpoint.load_weights`: mmengine's own
       loader logs keys and shapes that do not fit and goes on. ``cfg.load_optional`` names the
       parts a checkpoint may lack (default ``('head',)``: fine-tuning adds one);
+    - so is the checkpoint of ``resume``, before anything is loaded;
     - on ``resume``, ``cfg.command_line_seed`` is kept where mmengine takes the checkpoint's.
     """
 
@@ -25,7 +26,12 @@ class FinstaRunner(Runner):
         self._has_loaded = True
 
     def resume(self, filename: str, *args, **kwargs) -> None:
-        """Continue a run from a checkpoint of its own."""
+        """Continue a run from a checkpoint of its own.
+
+        Raises:
+            CheckpointError: it is another model's, or damaged.
+        """
+        check_resumable(self.model, filename)
         super().resume(filename, *args, **kwargs)
         seed = self.cfg.get('command_line_seed')
         if seed is not None and seed != self.seed:

@@ -20,23 +20,6 @@ OPTIONS = [
 CLOCK = {'time', 'data_time', 'memory'}
 
 
-@pytest.fixture(scope='module')
-def tiny_world(tmp_path_factory, tool_in) -> Path:
-    """A folder with SynthVL `tiny` and its graphs where configs/synthvl looks for them."""
-    folder = tmp_path_factory.mktemp('killed')
-    tool, data = tool_in(folder), Path('data/synthvl/msvd')
-    steps = [('datasets/make_synthvl.py', '--size', 'tiny', '--pairs', 0, '--num-val', 1,
-              '--num-test', 1, '--out', data, '--workers', 1, '--quiet'),
-             ('scene_graphs/parse_text.py', '--ann', data / 'training_label.json', '--out',
-              data / 'graphs', '--workers', 1, '--quiet'),
-             ('scene_graphs/parse_video.py', '--videos', data / 'YouTubeClips', '--out',
-              data / 'graphs', '--workers', 1, '--quiet')]
-    for step in steps:
-        done = tool(*step)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return folder
-
-
 def steps_of(work_dir: Path) -> dict[int, dict]:
     """Step -> all that was logged of it but the clock; of all logs below the folder, the later
     log wins. A last line that the kill cut off does not count."""

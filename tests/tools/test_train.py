@@ -36,6 +36,18 @@ def test_resume_without_a_checkpoint_begins_where_load_from_says(toy_config, tmp
     assert losses[6:] == losses[3:6] != losses[:3]
 
 
+@pytest.mark.parametrize('flags', [['w/iter_3.pth'], []])
+def test_resume_refuses_another_models_checkpoint(toy_config, tmp_path, tool, flags):
+    trained = tool('train.py', toy_config, '--work-dir', 'w', '--cfg-options', SHORT)
+    assert trained.returncode == 0, trained.stderr
+    before = _losses(tmp_path)
+    other = tool('train.py', toy_config, '--work-dir', 'w', '--resume', *flags, '--cfg-options',
+                 'train_cfg.max_iters=6', 'model.width=5')
+    assert other.returncode == 2 and 'Traceback' not in other.stderr
+    assert 'another shape: backbone.proj.weight (8, 3) instead of (5, 3)' in other.stderr
+    assert 'another --work-dir' in other.stderr and _losses(tmp_path) == before
+
+
 def test_missing_data_is_a_sentence(toy_config, tool):
     done = tool('train.py', toy_config, '--cfg-options',
                 'train_dataloader.dataset.root=data/none')

@@ -55,6 +55,8 @@ ARMS = {
     'no-cross-coreference': Arm(FINSTA, {'model.teacher.encoder.cross_coref': 'False'}),
 }
 TWINS = 'configs/synthvl/posttrain_msvd_alpro_twins'
+LONG = {'train_cfg.max_iters': '1800', 'train_cfg.val_interval': '1800',
+        'param_scheduler.1.end': '1800'}  # three times the length of TWINS
 # ALPRO, post-trained on SynthVL `posttrain`
 TWIN_ARMS = {
     'plain': Arm(),
@@ -64,6 +66,8 @@ TWIN_ARMS = {
     'teacher': Arm(f'{TWINS}.py', {'model.neighbours': 'None'}),
     'finsta-gold': Arm(f'{TWINS}.py'),
     'finsta': Arm(f'{TWINS}-parsed.py'),
+    'control-long': Arm(f'{TWINS}-control.py', LONG),
+    'finsta-gold-long': Arm(f'{TWINS}.py', LONG),
 }
 TWIN_TASKS = {'pairs': Task('configs/synthvl/pairs_msvd_alpro.py', train=False),
               'videoqa': Task('configs/synthvl/videoqa_msvd_alpro.py'),

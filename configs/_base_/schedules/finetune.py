@@ -18,3 +18,6 @@ param_scheduler = [
          eta_min_ratio=0.01)]
 
 auto_scale_lr = dict(enable=False, base_batch_size=128)
+
+# a task uses a part of a backbone: question answering has no use for the temperature of retrieval
+find_unused_parameters = True

@@ -8,7 +8,6 @@ word has a spelling. Ours; the file format is transformers' own, a folder that
 Shapes: B texts, L tokens of the longest.
 """
 
-import json
 import os
 import string
 from collections import Counter
@@ -169,10 +168,3 @@ def read_word_list(path: str | os.PathLike) -> list[str]:
     """Blank-separated words of a text file; lines that begin with ``#`` are comments."""
     lines = Path(path).read_text(encoding='utf-8').splitlines()
     return [w for line in lines if not line.startswith('#') for w in line.split()]
-
-
-def tokenizer_info(tokenizer: Any) -> dict[str, Any]:
-    """Sizes and special ids of a tokeniser, for model configs and provenance."""
-    keys = ('pad_token_id', 'bos_token_id', 'eos_token_id')
-    return json.loads(json.dumps(dict(vocab_size=len(tokenizer),
-                                      **{key: getattr(tokenizer, key) for key in keys})))

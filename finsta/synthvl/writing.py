@@ -235,8 +235,8 @@ def _video(number: int, split: str, scene: Scene, facts: Facts, plan: Plan, out:
     write_video(out / layout.video_file(video_id), render(scene), scene.fps)
     record = {'split': split, 'number': number, 'video_id': video_id, 'index': scene.index,
               'seconds': scene.num_frames / scene.fps, 'size': [scene.canvas, scene.canvas]}
-    return record, {'video_id': video_id, 'dsg': dynamic_graph(scene, facts).to_dict()
-                    | {'video': video_id}}
+    return record, {'video_id': video_id, 'background': scene.background_kind,
+                    'dsg': dynamic_graph(scene, facts).to_dict() | {'video': video_id}}
 
 
 def _finish(plan: Plan, out: Path, parts: Path, chunks: int, records: list[dict[str, Any]]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from finsta.structures import DynamicSceneGraph, SceneGraph
+from finsta.synthvl.world import make_scene
 from finsta.synthvl.writing import Plan, generate
 
 TINY = dict(size='tiny', counts=(5, 2, 2), pairs=1, chunk=4)
@@ -52,6 +53,17 @@ def test_gold_reads_back_for_every_video(whole):
     listed = {line for split in ('train', 'val', 'test')
               for line in (out / f'{split}_list.txt').read_text().split()}
     assert not listed & {v for p in pairs for v in p['videos']}
+
+
+def test_gold_names_the_background_of_each_video(tmp_path):
+    difficulty = dict(backgrounds=('moving', 'noise'), staged=0.0)
+    generate(Plan(size='tiny', counts=(6, 0, 0), pairs=0, chunk=4, difficulty=difficulty),
+             tmp_path / 'msvd', progress=False)
+    rows = _rows(tmp_path / 'msvd' / 'gold' / 'videos.jsonl.gz')
+    found = [make_scene(0, i, **difficulty).background.kind for i in range(6)]
+    assert [r['background'] for r in rows] == found and set(found) == {'moving', 'noise'}
+    shots = make_scene(0, 0, backgrounds=('plain', 'gradient'), shots=(6, 6))
+    assert shots.background_kind == 'gradient+plain'
 
 
 def test_a_second_call_does_nothing_and_another_plan_is_refused(whole):

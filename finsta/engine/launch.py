@@ -35,7 +35,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
                         '(default: work_dirs/<name of the config>)')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={},
                         metavar='KEY=VALUE', help='change config values, e.g. '
-                        'model.backbone.path=/data/clip train_dataloader.batch_size=8')
+                        'model.backbone.pretrained=/data/clip train_dataloader.batch_size=8')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'],
                         default='none', help='how the processes were started')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0,

@@ -108,10 +108,14 @@ def measure(path: str, num_frames: int, rounds: int, folder: Path) -> dict:
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--videos', nargs='*', default=[])
-    parser.add_argument('--num-frames', type=int, default=8)
-    parser.add_argument('--rounds', type=int, default=7)
-    parser.add_argument('--out', default='docs/en/results/benchmark_reader.json')
+    parser.add_argument('--videos', nargs='*', default=[],
+                        help='files to read (default: two clips that are encoded first)')
+    parser.add_argument('--num-frames', type=int, default=8,
+                        help='read of each video (default: %(default)s)')
+    parser.add_argument('--rounds', type=int, default=7,
+                        help='turns of all variants (default: %(default)s)')
+    parser.add_argument('--out', default='docs/en/results/benchmark_reader.json',
+                        help='JSON file (default: %(default)s)')
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

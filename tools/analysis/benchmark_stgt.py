@@ -166,20 +166,29 @@ def crossing(rows: list[dict[str, Any]], of: str) -> float | None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
-    parser.add_argument('--batch', type=int, default=2)
-    parser.add_argument('--frames', type=int, nargs='*', default=[8, 16, 32, 64])
+    parser.add_argument('--batch', type=int, default=2, help='videos (default: %(default)s)')
+    parser.add_argument('--frames', type=int, nargs='*', default=[8, 16, 32, 64],
+                        help='numbers of frames, a row each; none: skip this table')
     parser.add_argument('--cells', type=int, default=256, help='patches a frame, a square')
-    parser.add_argument('--dim', type=int, default=768)
-    parser.add_argument('--heads', type=int, default=16)
-    parser.add_argument('--clusters', type=int, default=32)
-    parser.add_argument('--threshold', type=float, default=0.1)
+    parser.add_argument('--dim', type=int, default=768,
+                        help='width of the tokens (default: %(default)s)')
+    parser.add_argument('--heads', type=int, default=16,
+                        help='of attention (default: %(default)s)')
+    parser.add_argument('--clusters', type=int, default=32,
+                        help='different tokens of the first table (default: %(default)s)')
+    parser.add_argument('--threshold', type=float, default=0.1,
+                        help='similarity from which tokens are joined, first table')
     parser.add_argument('--density-clusters', type=int, nargs='*',
-                        default=[1, 2, 3, 4, 6, 8, 16, 32, 64, 256, 4096])
-    parser.add_argument('--density-frames', type=int, default=8)
-    parser.add_argument('--density-threshold', type=float, default=0.5)
-    parser.add_argument('--noise', type=float, default=0.5)
+                        default=[1, 2, 3, 4, 6, 8, 16, 32, 64, 256, 4096],
+                        help='of the second table, a row each: more clusters, fewer edges')
+    parser.add_argument('--density-frames', type=int, default=8,
+                        help='of the second table (default: %(default)s)')
+    parser.add_argument('--density-threshold', type=float, default=0.5,
+                        help='of the second table (default: %(default)s)')
+    parser.add_argument('--noise', type=float, default=0.5,
+                        help='Gaussian, on every token (default: %(default)s)')
     parser.add_argument('--trained', action='store_true', help='the tokens need a gradient')
-    parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--threads', type=int, default=2, help='of torch (default: %(default)s)')
     parser.add_argument('--steps', type=int, default=2, help='timed steps after the first')
     parser.add_argument('--repeats', type=int, default=3, help='of the second table')
     parser.add_argument('--cpu', action='store_true',

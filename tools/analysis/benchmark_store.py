@@ -79,8 +79,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument('--rows', type=int, default=2000, help='of each table')
     parser.add_argument('--scenes', type=int, default=200, help='different graphs among them')
     parser.add_argument('--frames', type=int, default=8, help='key frames of a video graph')
-    parser.add_argument('--rounds', type=int, default=3)
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--rounds', type=int, default=3,
+                        help='the median of so many is kept (default: %(default)s)')
+    parser.add_argument('--seed', type=int, default=0,
+                        help='of what is drawn (default: %(default)s)')
     parser.add_argument('--out', help='write the figures here')
     args = parser.parse_args(argv)
     found: dict[str, dict[str, float]] = {}

@@ -116,7 +116,7 @@ def show(table: dict) -> None:
 def main() -> None:
     """Command line; see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--gold', type=Path, required=True)
+    parser.add_argument('--gold', type=Path, required=True, help='CSV: caption, scene_graph')
     parser.add_argument('--parser-config', default='{"type": "RuleTextParser"}',
                         help='SG_PARSERS config, as JSON')
     parser.add_argument('--predictions', type=Path, help='score this file, parse nothing')

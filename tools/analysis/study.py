@@ -111,13 +111,17 @@ STUDIES = {
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
-    parser.add_argument('--study', choices=sorted(STUDIES), default='finsta')
+    parser.add_argument('--study', choices=sorted(STUDIES), default='finsta',
+                        help='which arms and tasks (default: %(default)s)')
     parser.add_argument('--arms', nargs='+', metavar='ARM', help='see --list')
     parser.add_argument('--tasks', nargs='+', metavar='TASK', help='default: all of the study')
-    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
-    parser.add_argument('--jobs', type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2],
+                        help='of training (default: 0 1 2)')
+    parser.add_argument('--jobs', type=int, default=min(2, os.cpu_count() or 1),
+                        help='steps at the same time (default: %(default)s)')
     parser.add_argument('--threads', type=int, help='of each step; default: the cores, divided')
-    parser.add_argument('--root', help='default: work_dirs/study or work_dirs/study_stgt')
+    parser.add_argument('--root', help='work directory (default: work_dirs/study, '
+                        'study_twins or study_stgt)')
     parser.add_argument('--backbone', help='folder or shipped name; STGT starts from none')
     parser.add_argument('--collect', action='store_true',
                         help='run nothing; report what is finished')

@@ -105,8 +105,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('out', type=Path, help='folder to write')
     parser.add_argument('--tokenizer', default='bert-base-uncased',
                         help='folder or hub name of the tokeniser (default: %(default)s)')
-    parser.add_argument('--allow-missing', nargs='*', default=[], metavar='PATTERN')
-    parser.add_argument('--allow-unexpected', nargs='*', default=[], metavar='PATTERN')
+    parser.add_argument('--allow-missing', nargs='*', default=[], metavar='PATTERN',
+                        help='keys of the model that the file may lack')
+    parser.add_argument('--allow-unexpected', nargs='*', default=[], metavar='PATTERN',
+                        help='keys of the file that may have no place')
     args = parser.parse_args(argv)
     state = join_biases({key.removeprefix('module.'): value
                          for key, value in read_state_dict(args.source).items()})

@@ -230,19 +230,29 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--share', type=float, default=1.0,
                         help='share of the treebank shown in an epoch (all of --silver always is)')
     parser.add_argument('--silver-note', default='Silver caption trees derived from FACTUAL '
-                        '(MIT) train captions (Visual Genome, CC BY 4.0).')
-    parser.add_argument('--epochs', type=int, default=10)
+                        '(MIT) train captions (Visual Genome, CC BY 4.0).',
+                        help="source and licence of --silver, for the pipeline's metadata")
+    parser.add_argument('--epochs', type=int, default=10,
+                        help='passes over the training sentences (default: %(default)s)')
     parser.add_argument('--stop-after', type=int, help='stop after this many of --epochs (the '
                         'learning rate still falls as for all of them)')
-    parser.add_argument('--batch-words', type=int, default=700)
-    parser.add_argument('--lr', type=float, default=0.002)
-    parser.add_argument('--dropout', type=float, default=0.15)
-    parser.add_argument('--width', type=int, default=96)
-    parser.add_argument('--depth', type=int, default=4)
-    parser.add_argument('--hidden', type=int, default=96)
-    parser.add_argument('--rows', type=int, nargs=4, default=[8000, 1000, 3000, 1500])
+    parser.add_argument('--batch-words', type=int, default=700,
+                        help='words of a step, about (default: %(default)s)')
+    parser.add_argument('--lr', type=float, default=0.002,
+                        help='learning rate at its highest (default: %(default)s)')
+    parser.add_argument('--dropout', type=float, default=0.15,
+                        help='share of activations left out (default: %(default)s)')
+    parser.add_argument('--width', type=int, default=96,
+                        help='of the word vectors (default: %(default)s)')
+    parser.add_argument('--depth', type=int, default=4,
+                        help='layers of convolution (default: %(default)s)')
+    parser.add_argument('--hidden', type=int, default=96,
+                        help='units of the parser (default: %(default)s)')
+    parser.add_argument('--rows', type=int, nargs=4, default=[8000, 1000, 3000, 1500],
+                        help='of the tables of word, prefix, suffix and shape')
     parser.add_argument('--limit', type=int, help='use the first N training sentences only')
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seed', type=int, default=0,
+                        help='of what is drawn (default: %(default)s)')
     args = parser.parse_args()
     args.shown = [str(a.name) if isinstance(a, Path) else a for a in sys.argv[1:]]
     return args

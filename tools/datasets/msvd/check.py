@@ -17,7 +17,8 @@ PUBLISHED = {'train': 1200, 'val': 100, 'test': 670}
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('root', nargs='?', default='data/msvd')
+    parser.add_argument('root', nargs='?', default='data/msvd',
+                        help='folder of the data set (default: %(default)s)')
     parser.add_argument('--captions', nargs='+', help='caption files, relative to the root')
     parser.add_argument('--open', action='store_true', help='decode two frames of every video')
     args = parser.parse_args()

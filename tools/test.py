@@ -71,7 +71,7 @@ def run(config: Config, args: argparse.Namespace) -> dict[str, float]:
 
 def main() -> None:
     args = parse_args()
-    with errors_in_sentences(args.debug):
+    with errors_in_sentences(args.debug, args.config):
         config = apply_flags(load_config(args), args)
         prepare_distributed(config)
         metrics = run(config, args)

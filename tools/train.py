@@ -76,7 +76,7 @@ def apply_flags(config: Config, args: argparse.Namespace) -> Config:
 
 def main() -> None:
     args = parse_args()
-    with errors_in_sentences(args.debug):
+    with errors_in_sentences(args.debug, args.config):
         from finsta.engine.runner import FinstaRunner
         config = apply_flags(load_config(args), args)
         prepare_distributed(config)

@@ -24,7 +24,7 @@ from mmengine.logging import print_log
 
 from finsta.parsing.store import GraphStore
 from finsta.registry import SG_PARSERS
-from finsta.utils.video_names import VIDEO_EXTENSIONS, video_stem
+from finsta.utils.video_names import VIDEO_EXTENSIONS, video_path_id, video_stem
 
 # what reading a broken file may raise; anything else is a fault of ours and stops the run
 _READ_ERRORS = (OSError, ValueError, RuntimeError, EOFError)
@@ -95,22 +95,30 @@ def parse_texts(texts: Iterable[str], parser: dict, store: GraphStore,
 
 
 def parse_videos(videos: Iterable[str | os.PathLike], parser: dict, store: GraphStore,
-                 options: RunOptions) -> ParseReport:
+                 options: RunOptions, root: str | os.PathLike | None = None) -> ParseReport:
     """Parse video files, or ids that an annotation parser knows, into ``store``.
 
     A graph is stored under the file name without folder and video extension, which is the id that
-    the data sets look up; an id with dots in it stays whole.
+    the data sets look up; an id with dots in it stays whole. With ``root`` the id is the path
+    under that folder (WebVid-like corpora, where file names repeat across folders).
 
     Raises:
-        ValueError: if two files have the same id.
+        ValueError: if two files have the same id, or one does not lie under ``root``.
     """
     paths: dict[str, str] = {}
     for video in videos:
-        stem = video_stem(os.fspath(video))
+        stem = video_stem(os.fspath(video)) if root is None else _id_under(root, video)
         if paths.setdefault(stem, str(video)) != str(video):
             raise ValueError(f'{paths[stem]} and {video} have the same id {stem!r}; parse them '
                              'into different stores')
     return _Run('video', paths, parser, store, options).run()
+
+
+def _id_under(root: str | os.PathLike, video: str | os.PathLike) -> str:
+    path = os.path.relpath(video, root)
+    if path.startswith(os.pardir):
+        raise ValueError(f'{video} does not lie under the root {root}')
+    return video_path_id(path)
 
 
 def list_videos(source: str | os.PathLike) -> list[str]:

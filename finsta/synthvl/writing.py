@@ -118,7 +118,6 @@ def generate(plan: Plan, out: Path, workers: int = 1, progress: bool = True) -> 
         _write_aside(started, json.dumps(plan.to_dict()).encode())
     jobs = _jobs(plan)
     chunks = [jobs[i:i + plan.chunk] for i in range(0, len(jobs), plan.chunk)]
-    LAYOUTS[plan.layout].prepare(out)
     todo = [(k, c, plan, out) for k, c in enumerate(chunks)
             if not (parts / f'{k:05d}.json').exists()]
     _run(todo, sum(map(len, chunks)), workers, progress)
@@ -193,7 +192,8 @@ def _make(job: dict[str, Any], plan: Plan, out: Path) -> Iterator[tuple]:
         if len(captions) < wanted:
             text, graph = describe(scene, rng, facts)
             captions.setdefault(text, graph)
-    questions = [q for q in ask(scene, rng, facts) if q.open_ended]
+    questions = [q for q in ask(scene, rng, facts)
+                 if q.open_ended and LAYOUTS[plan.layout].question_forms(q.text)]
     if len(questions) > plan.questions:
         keep = sorted(rng.choice(len(questions), plan.questions, replace=False))
         questions = [questions[i] for i in keep]
@@ -232,7 +232,9 @@ def _video(number: int, split: str, scene: Scene, facts: Facts, plan: Plan, out:
     layout = LAYOUTS[plan.layout]
     seconds = -(-scene.num_frames // scene.fps)
     video_id = layout.video_id(number, seconds)
-    write_video(out / layout.video_file(video_id), render(scene), scene.fps)
+    path = out / layout.video_file(video_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_video(path, render(scene), scene.fps)
     record = {'split': split, 'number': number, 'video_id': video_id, 'index': scene.index,
               'seconds': scene.num_frames / scene.fps, 'size': [scene.canvas, scene.canvas]}
     return record, {'video_id': video_id, 'background': scene.background_kind,

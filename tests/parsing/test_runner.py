@@ -39,6 +39,15 @@ def test_two_ids_that_differ_behind_a_dot_are_two(tmp_path):
             parse_videos(['x/b.mp4', 'y/b.mp4'], dict(type='_OneFrame'), store, HERE)
 
 
+def test_under_a_root_the_id_is_the_path(tmp_path):
+    """The ids that WebVid-like data sets look up."""
+    with GraphStore(tmp_path / 'graphs', readonly=False) as store:
+        parse_videos(['v/x/b.mp4', 'v/y/b.mp4'], dict(type='_OneFrame'), store, HERE, root='v')
+        with pytest.raises(ValueError, match=r'w/b\.mp4 does not lie under the root v'):
+            parse_videos(['w/b.mp4'], dict(type='_OneFrame'), store, HERE, root='v')
+    assert sorted(GraphStore(tmp_path / 'graphs').video_keys()) == ['x/b', 'y/b']
+
+
 def test_a_folder_is_searched_for_what_the_data_sets_find(tmp_path):
     for extension in VIDEO_EXTENSIONS:
         (tmp_path / f'{extension[1:]}{extension}').write_bytes(b'x')

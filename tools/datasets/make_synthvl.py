@@ -66,7 +66,8 @@ def make_plan(args: argparse.Namespace) -> Plan:
         difficulty['combinations'] = 'train'
     return Plan(args.layout, args.size, args.seed, counts,
                 sizes[3] if args.pairs is None else args.pairs,
-                difficulty=difficulty, test_difficulty=held_out)
+                captions=LAYOUTS[args.layout].captions, difficulty=difficulty,
+                test_difficulty=held_out)
 
 
 def main() -> None:

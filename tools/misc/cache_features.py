@@ -35,7 +35,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    with errors_in_sentences(args.debug):
+    with errors_in_sentences(args.debug, args.config):
         from tqdm import tqdm
 
         from finsta.apis.cache_features import fill_from_config

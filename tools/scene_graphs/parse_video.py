@@ -12,7 +12,8 @@ examples:
   # SynthVL's gold graphs
   python tools/scene_graphs/parse_video.py --gold data/synthvl/msvd --out data/synthvl/graphs_gold
 
-A graph is stored under the video's id, the file name without its suffix. A run that was killed
+A graph is stored under the video's id, the file name without its suffix, or with --root DIR the
+path under that folder (the ids of WebVid-like corpora). A run that was killed
 goes on where it was: call it again. Videos that could not be read are listed at the end with the
 reason, in --json, and by inspect.py --failures; they do not stop the run.
 """
@@ -40,6 +41,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     source = parser.add_argument_group('where videos come from')
     source.add_argument('--videos', nargs='+', default=[], metavar='DIR|LIST|FILE',
                         help='folders (searched through), text files with a path a line, videos')
+    source.add_argument('--root', metavar='DIR', help='ids are paths under this folder, not file '
+                        'names: for corpora whose file names repeat (WebVid)')
     source.add_argument('--gold', metavar='DIR',
                         help='import gold graphs (videos.jsonl.gz) instead of parsing')
     add_run_arguments(parser, default_parser='MotionVideoParser', batch_size=1)
@@ -59,7 +62,8 @@ def main(argv: list[str] | None = None) -> int:
             videos = list(built.video_ids)
         with GraphStore(args.out, readonly=False) as store:
             gold = import_gold(args.gold, store, 'videos') if args.gold else None
-            report = parse_videos(videos, config, store, run_options(args)) if videos else None
+            report = parse_videos(videos, config, store, run_options(args),
+                                  args.root) if videos else None
         return finish(args, report, gold)
 
 

@@ -88,8 +88,11 @@ def save_tokenizer(tokenizer: Any, folder: str | os.PathLike) -> None:
     tokenizer.save_pretrained(str(folder))
 
 
-def load_tokenizer(source: str | os.PathLike) -> Any:
+def load_tokenizer(source: str | os.PathLike, key: str = 'tokenizer') -> Any:
     """A fast tokeniser from a folder, a hub name, or ``'tiny'`` (shipped, offline).
+
+    Args:
+        key: setting of the backbone that ``source`` came from, for the advice.
 
     Raises:
         FileNotFoundError: a name that is neither a folder nor reachable.
@@ -101,7 +104,7 @@ def load_tokenizer(source: str | os.PathLike) -> Any:
             Path(path) / 'tokenizer.json').is_file():
         raise FileNotFoundError(f'{path} holds no tokenizer.json; write one with save_tokenizer '
                                 'or point to a folder of transformers')
-    with hub_errors(str(path)):
+    with hub_errors(str(path), key):
         tokenizer = transformers.AutoTokenizer.from_pretrained(str(path))
     if not tokenizer.is_fast:
         raise TypeError(f'{source!r} is a slow tokeniser without character offsets; '

@@ -21,6 +21,7 @@ from finsta.datasets.transforms.features import LoadFrameFeatures, file_bytes, k
 from finsta.datasets.transforms.video import VideoError
 from finsta.engine.checkpoint import load_weights
 from finsta.models import FinstaModel
+from finsta.models.backbones.saved import take_sizes
 from finsta.registry import DATASETS
 from finsta.structures import VideoTextSample
 
@@ -77,9 +78,10 @@ def build_backbone(config: Config, weights: str | None) -> torch.nn.Module:
     Raises:
         ValueError: a backbone without a frozen tower.
     """
+    source = weights or config.get('load_from')
+    take_sizes(config.model.backbone, source)
     model = FinstaModel(backbone=config.model.backbone)
     model.backbone.init_weights()
-    source = weights or config.get('load_from')
     if source:
         load_weights(model, source)
     backbone = model.backbone.eval()

@@ -99,15 +99,17 @@ def shortened(scale: float) -> dict[str, dict[str, str]]:
     return out
 
 
-def print_table(results: dict) -> list[list[str]]:
-    """Rows of the comparison, also printed."""
+def print_table(results: dict) -> list[list]:
+    """Rows of the comparison, also printed: the arm, then numbers, None where there is none."""
     head = ['start', *(title for *_, title in COLUMNS)]
     rows = []
     for arm, tasks in results.items():
         cells = [tasks.get(task, {}).get(key) for task, key, _ in COLUMNS]
-        rows.append([arm, *('-' if c is None else f'{c["mean"]:.1f}' for c in cells)])
-    widths = [max(len(r[i]) for r in [head, *rows]) for i in range(len(head))]
-    for row in [head, *rows]:
+        rows.append([arm, *(None if c is None else round(c['mean'], 1) for c in cells)])
+    shown = [head, *([arm, *('-' if c is None else f'{c:.1f}' for c in cells)]
+                     for arm, *cells in rows)]
+    widths = [max(len(r[i]) for r in shown) for i in range(len(head))]
+    for row in shown:
         print('  '.join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)))
     return rows
 

@@ -24,10 +24,8 @@ from mmengine.logging import print_log
 
 from finsta.parsing.store import GraphStore
 from finsta.registry import SG_PARSERS
+from finsta.utils.errors import input_errors
 from finsta.utils.video_names import VIDEO_EXTENSIONS, video_path_id, video_stem
-
-# what reading a broken file may raise; anything else is a fault of ours and stops the run
-_READ_ERRORS = (OSError, ValueError, RuntimeError, EOFError)
 
 
 @dataclass
@@ -313,7 +311,7 @@ def _parse_batch(batch: Sequence[tuple[str, str]]) -> list[tuple[str, Any, str]]
         if _worker['kind'] == 'text':
             graphs = _worker['parser'].parse([value for _, value in batch])
             return [(key, graph, '') for (key, _), graph in zip(batch, graphs, strict=True)]
-    except _READ_ERRORS:
+    except input_errors():
         # one of them is to blame; find out which
         pass
     return [(key, *one(value)) for key, value in batch]
@@ -322,7 +320,7 @@ def _parse_batch(batch: Sequence[tuple[str, str]]) -> list[tuple[str, Any, str]]
 def _parse_text(text: str) -> tuple[Any, str]:
     try:
         return _worker['parser'].parse([text])[0], ''
-    except _READ_ERRORS as error:
+    except input_errors() as error:
         return None, f'{type(error).__name__}: {error}'
 
 
@@ -339,7 +337,7 @@ def _parse_video(path: str) -> tuple[Any, str]:
             graph = parser.parse_frames(frames, times, path)
         else:
             graph = parser.parse([path])[0]
-    except _READ_ERRORS as error:
+    except input_errors() as error:
         return None, f'{type(error).__name__}: {error}'
     if not graph.frames:
         return None, 'the parser found no frame in it'

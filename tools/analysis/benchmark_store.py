@@ -25,6 +25,7 @@ from finsta.evaluation.metrics.base import write_json
 from finsta.parsing.store import GraphStore
 from finsta.structures import DynamicSceneGraph, SceneGraph
 from finsta.synthvl import describe, dynamic_graph, make_scene
+from finsta.utils.provenance import provenance
 
 CLOCKS = {'wall': time.perf_counter, 'processor': time.process_time}
 Rows = list[tuple[str, SceneGraph | DynamicSceneGraph]]
@@ -85,6 +86,7 @@ def main(argv: list[str] | None = None) -> int:
                         help='of what is drawn (default: %(default)s)')
     parser.add_argument('--out', help='write the figures here')
     args = parser.parse_args(argv)
+    facts = provenance(__file__, argv)
     found: dict[str, dict[str, float]] = {}
     for table, rows in make_rows(args.scenes, args.rows, args.frames, args.seed).items():
         rounds = []
@@ -101,11 +103,7 @@ def main(argv: list[str] | None = None) -> int:
                for step in ('write', 'cold', 'warm') for clock in CLOCKS}}
         print(table, {k: round(v, 2) for k, v in found[table].items()})
     if args.out:
-        write_json(args.out, dict(
-            command='python tools/analysis/benchmark_store.py'
-            + ''.join(f' --{k} {getattr(args, k)}' for k in ('rows', 'scenes', 'frames', 'rounds',
-                                                             'seed')),
-            rows=args.rows, tables=found))
+        write_json(args.out, dict(facts, rows=args.rows, tables=found))
     return 0
 
 

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from finsta.parsing.text.factual import read_line, score_set, tuples_of, write_line
 from finsta.registry import SG_PARSERS
+from finsta.utils.provenance import provenance
 
 _PARSER = None
 
@@ -125,6 +126,7 @@ def main() -> None:
     parser.add_argument('--json', type=Path, help='write the table here')
     parser.add_argument('--errors', type=Path, help='write every wrong caption here')
     args = parser.parse_args()
+    facts = provenance(__file__)
     first, last = args.rows.split(':')
     rows = slice(int(first) if first else None, int(last) if last else None)
     captions, gold = read_gold(args.gold, rows)
@@ -141,8 +143,7 @@ def main() -> None:
         more = f', {cpu_rate:.0f} per second of processor time' if cpu_rate else ''
         print(f'{rate:.0f} captions/s with {args.workers} process(es){more}')
     if args.json:
-        args.json.write_text(json.dumps({'command': 'python tools/analysis/eval_text_parser.py '
-                                         f'--gold {args.gold.name}',
+        args.json.write_text(json.dumps({**facts,
                                          'gold': args.gold.name, 'captions': len(captions),
                                          'captions_per_second': rate,
                                          'captions_per_cpu_second': cpu_rate,

@@ -14,14 +14,13 @@ are skipped.
 import argparse
 import json
 import os
-import platform
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from finsta.apis import study_stgt
 from finsta.apis.study import Arm, StepError, Study, Task
+from finsta.utils.provenance import provenance
 
 REPO = Path(__file__).resolve().parents[2]
 FINSTA = 'configs/synthvl/posttrain_msvd.py'
@@ -152,15 +151,6 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def provenance(args: argparse.Namespace) -> dict:
-    """What a reader needs to repeat the numbers."""
-    commit = subprocess.run(['git', 'rev-parse', '--short', 'HEAD'], cwd=REPO, text=True,
-                            capture_output=True, check=False).stdout.strip()
-    return {'command': ' '.join(['python', 'tools/analysis/study.py', *sys.argv[1:]]),
-            'commit': commit, 'seeds': args.seeds, 'machine': f'{os.cpu_count()} cores, '
-            f'{platform.machine()}, no GPU', 'data': STUDIES[args.study].data}
-
-
 def markdown(results: dict, shown: list[tuple[str, str]]) -> str:
     """Mean and standard deviation over seeds, one row an arm."""
     columns = [(t, k) for t, k in shown if any(k in arms.get(t, {}) for arms in results.values())]
@@ -189,6 +179,7 @@ def main() -> None:
             print(f'{name:26} {steps or "the backbone as it is"}')
         return
     os.chdir(REPO)
+    facts = provenance(__file__)   # now: while the steps run, the checkout may move on
     study = Study(args.root or kind.root, {a: kind.arms[a] for a in args.arms},
                   {t: kind.tasks[t] for t in args.tasks}, args.seeds,
                   kind.backbone if args.backbone is None else args.backbone, args.jobs,
@@ -202,7 +193,8 @@ def main() -> None:
         out = Path(args.out)
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(
-            {**provenance(args), 'minutes': study.minutes(), 'results': results}, indent=1) + '\n')
+            {**facts, 'threads': study.threads, 'seeds': args.seeds, 'data': kind.data,
+             'minutes': study.minutes(), 'results': results}, indent=1) + '\n')
 
 
 if __name__ == '__main__':

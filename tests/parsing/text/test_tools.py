@@ -36,8 +36,15 @@ def gold_csv(tmp_path):
 def test_scores_by_hand(repo_root, gold_csv, tmp_path):
     """12 gold tuples; of our 12, (mat) and (cat, sit on, mat) are wrong: P = R = 10 / 12."""
     out = tmp_path / 'out.json'
-    text = _run(repo_root, 'tools/analysis/eval_text_parser.py', '--gold', gold_csv, '--json', out)
-    table = json.loads(out.read_text())['table']
+    config = '{"type": "RuleTextParser"}'
+    text = _run(repo_root, 'tools/analysis/eval_text_parser.py', '--gold', gold_csv, '--rows',
+                '0:', '--parser-config', config, '--json', out)
+    data = json.loads(out.read_text())
+    assert data['command'] == ("python tools/analysis/eval_text_parser.py "
+                               f"--gold {gold_csv} --rows 0: --parser-config '{config}' "
+                               f"--json {out}")
+    assert {'commit', 'machine', 'threads', 'versions'} <= set(data)
+    table = data['table']
     assert table['all']['gold'] == 12
     assert table['all']['precision'] == pytest.approx(10 / 12)
     assert table['all']['f1'] == pytest.approx(10 / 12)

@@ -111,7 +111,8 @@ class Filler:
 
     def fill(self, step: LoadFrameFeatures, samples: Iterable[VideoTextSample], bar=None
              ) -> dict[str, int]:
-        """Add what is missing.
+        """Add what is missing. What is there is read first, and counts as missing where its
+        checksum fails.
 
         Args:
             bar: a tqdm bar; gets its total and a step for each video.
@@ -125,6 +126,7 @@ class Filler:
         """
         with step.store(**self.options) as store:
             wanted = {BLANK: None} | {key_of(s): s for s in samples}
+            store.verify(wanted)
             missing = [s for k, s in wanted.items() if k not in store]
             counts = {'kept': len(wanted) - len(missing), 'added': 0, 'unreadable': 0}
             if bar is not None:

@@ -21,7 +21,7 @@ from finsta.datasets.feature_store import (
     FeatureStoreError,
     Key,
 )
-from finsta.datasets.transforms.features import recipe_of
+from finsta.datasets.transforms.features import key_of, recipe_of
 from finsta.datasets.transforms.video import VideoError
 from finsta.models import FinstaModel
 from finsta.registry import DATASETS
@@ -182,6 +182,26 @@ def test_a_killed_filling_goes_on_and_a_damaged_shard_is_named(config, tmp_path,
     assert filler.fill(step, samples) == {'kept': 3, 'added': 1, 'unreadable': 0}
     again = batch_of(config, True)
     assert torch.equal(again['inputs']['frames'].tokens, whole['inputs']['frames'].tokens)
+
+
+def test_videos_of_a_shard_with_flipped_tokens_are_done_again(config, tmp_path):
+    """The file keeps its length and everything that is read at opening."""
+    filler = Filler(build_backbone(config, saved(config, tmp_path)))
+    step, samples = feature_steps(config)[0]
+    filler.fill(step, samples)
+    whole = batch_of(config, True)['inputs']['frames'].tokens
+    shard, = (tmp_path / 'features' / 'features').glob('*.parquet')
+    data = bytearray(shard.read_bytes())
+    with step.store() as store:
+        row = store.get(key_of(samples[2]))
+    tokens = row.tokens[row.mask].tobytes()
+    # the value itself bears its length; statistics hold copies that nothing reads
+    data[data.index(len(tokens).to_bytes(4, 'little') + tokens) + 50] ^= 0xff
+    shard.write_bytes(data)
+    # the rows beside the damaged one go with their shard
+    assert filler.fill(step, samples) == {'kept': 0, 'added': 4, 'unreadable': 0}
+    assert torch.equal(batch_of(config, True)['inputs']['frames'].tokens, whole)
+    assert filler.fill(step, samples) == {'kept': 4, 'added': 0, 'unreadable': 0}
 
 
 def test_an_unreadable_video_is_noted_and_treated_as_without_a_cache(config, tmp_path):

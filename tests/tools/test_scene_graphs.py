@@ -303,6 +303,38 @@ def test_mistakes_end_in_a_sentence(folder, call, args, message):
                            '--import', 'parsers_of_test', status=2)
 
 
+@pytest.mark.parametrize(('tool', 'source', 'parser', 'args', 'message'), [
+    ('parse_video', '--videos', 'DetectorVideoParser', 'clip=models/clip',
+     'DetectorVideoParser takes no clip; it takes detector, scorer, '),
+    ('parse_video', '--videos', 'FileSizeParser', 'size=1', 'FileSizeParser takes no size'),
+    ('parse_text', '--texts', 'FirstWordParser', 'dealy=1', 'takes no dealy; it takes delay')])
+def test_an_argument_that_the_parser_lacks_is_named(folder, call, tool, source, parser, args,
+                                                    message):
+    (folder / 'list.txt').write_text('clip.mp4\n')
+    out = call(tool, source, 'list.txt', '--out', 'store', '--import', 'parsers_of_test',
+               '--parser', parser, '--parser-args', args, '--workers', 2, status=2)
+    assert message in out and 'TypeError' not in out
+    assert not (folder / 'store').exists()
+
+
+def test_examples_of_the_help_give_arguments_that_exist():
+    """The parser arguments of the built-in parsers in the tools' own examples."""
+    import inspect
+    shown = 0
+    for tool in ('parse_video', 'parse_text'):
+        page = (TOOLS / f'{tool}.py').read_text().split('"""')[1].replace('\\\\\n', ' ')
+        for line in page.splitlines():
+            words = line.split()
+            if '--parser-args' not in words or SG_PARSERS.get(
+                    words[words.index('--parser') + 1]) is None:
+                continue
+            taken = inspect.signature(SG_PARSERS.get(words[words.index('--parser') + 1]))
+            given = [w.split('=')[0] for w in words[words.index('--parser-args') + 1:] if '=' in w]
+            assert given and set(given) <= set(taken.parameters), line
+            shown += 1
+    assert shown == 2
+
+
 def test_inspect_does_not_hide_the_standard_library(folder):
     done = subprocess.run(**command(folder, 'inspect', '--help'), timeout=120)
     assert done.returncode == 0 and '--verify' in done.stdout

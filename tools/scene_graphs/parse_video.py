@@ -5,16 +5,17 @@ examples:
   python tools/scene_graphs/parse_video.py --videos data/msvd/YouTubeClips --out data/msvd/graphs
   # a detector of your own (a local transformers folder), with CLIP for attributes and relations
   python tools/scene_graphs/parse_video.py --videos clips.txt --out graphs \\
-      --parser DetectorVideoParser --parser-args detector=models/detr clip=models/clip --workers 0
+      --parser DetectorVideoParser --parser-args detector=models/detr scorer=models/clip \\
+      --workers 0
   # annotations instead of pixels (--videos may be left out: all that are annotated)
   python tools/scene_graphs/parse_video.py --out graphs --parser AnnotationVideoParser \\
       --parser-args ann_file=pvsg.json layout=pvsg
   # SynthVL's gold graphs
   python tools/scene_graphs/parse_video.py --gold data/synthvl/msvd --out data/synthvl/graphs_gold
 
-A graph is stored under the video's id, the file name without its suffix, or with --root DIR the
-path under that folder (the ids of WebVid-like corpora). A run that was killed
-goes on where it was: call it again. Videos that could not be read are listed at the end with the
+A graph is stored under the video's id, the file name without its video extension, or with --root
+DIR the path under that folder (the ids of WebVid-like corpora). A run that was killed goes on
+where it was: call it again. Videos that could not be read are listed at the end with the
 reason, in --json, and by inspect.py --failures; they do not stop the run.
 """
 

@@ -11,7 +11,6 @@ import importlib
 import multiprocessing
 import multiprocessing.context
 import os
-import threading
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -25,6 +24,7 @@ from mmengine.logging import print_log
 from finsta.parsing.store import GraphStore
 from finsta.registry import SG_PARSERS
 from finsta.utils.errors import input_errors
+from finsta.utils.processes import end_with_parent
 from finsta.utils.video_names import VIDEO_EXTENSIONS, video_path_id, video_stem
 
 
@@ -269,7 +269,7 @@ def _start_worker(kind: str, parser: dict, imports: Sequence[str], threads: int 
     _worker.clear()
     _worker['kind'] = kind
     if threads is not None:
-        _end_with_parent()
+        end_with_parent()
         _limit_threads(threads)
     try:
         for name in imports:
@@ -277,18 +277,6 @@ def _start_worker(kind: str, parser: dict, imports: Sequence[str], threads: int 
         _worker['parser'] = SG_PARSERS.build(dict(parser))
     except Exception as error:
         _worker['error'] = error
-
-
-def _end_with_parent() -> None:
-    """A worker waits for tasks forever when its parent is killed; so it watches the parent."""
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    if parent is not None:
-        threading.Thread(target=watch, daemon=True).start()
 
 
 def _limit_threads(count: int) -> None:

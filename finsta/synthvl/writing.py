@@ -28,6 +28,7 @@ from finsta.synthvl.render import render
 from finsta.synthvl.scene import VERSION, Scene
 from finsta.synthvl.video_files import write_video
 from finsta.synthvl.world import make_scene
+from finsta.utils.processes import end_with_parent
 
 # videos of train, val and test, and minimal pairs of each factor
 SIZES = {'tiny': (24, 8, 8, 2), 'small': (1500, 150, 300, 32), 'pretrain': (6000, 0, 0, 0),
@@ -148,13 +149,14 @@ def _run(todo: list[tuple], total: int, workers: int, progress: bool) -> None:
                 bar.update(_write_chunk(task))
             return
         # spawn: the caller may hold threads (torch, OpenCV) that a fork would break
-        with multiprocessing.get_context('spawn').Pool(workers, _one_thread) as pool:
+        with multiprocessing.get_context('spawn').Pool(workers, _start_worker) as pool:
             for count in pool.imap_unordered(_write_chunk, todo):
                 bar.update(count)
 
 
-def _one_thread() -> None:
+def _start_worker() -> None:
     import cv2
+    end_with_parent()
     cv2.setNumThreads(1)
 
 

@@ -100,6 +100,58 @@ def test_killed_and_resumed_equals_uninterrupted(whole, tmp_path):
     assert _bytes(out) == _bytes(whole[0])
 
 
+@pytest.mark.slow
+def test_killed_with_two_workers_and_resumed_equals_uninterrupted(whole, tmp_path):
+    if not Path('/proc/self/task').exists():
+        pytest.skip('needs /proc')
+    out = tmp_path / 'killed'
+    code = ('from pathlib import Path; from finsta.synthvl.writing import Plan, generate; '
+            f'generate(Plan(**{TINY!r}), Path({str(out)!r}), workers=2, progress=False)')
+    process = subprocess.Popen([sys.executable, '-c', code], cwd=ROOT,
+                               env={**os.environ, 'PYTHONPATH': str(ROOT)})
+    end = time.monotonic() + 120
+    while time.monotonic() < end and not list(out.glob('YouTubeClips/*.avi')):
+        time.sleep(0.002)
+    workers = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (out / 'synthvl.json').exists(), 'it finished before it could be killed'
+    assert len(workers) >= 2
+    while time.monotonic() < end and any(map(_running, workers)):
+        time.sleep(0.01)
+    generate(Plan(**TINY), out, workers=2, progress=False)
+    assert _bytes(out) == _bytes(whole[0])
+
+
+@pytest.mark.slow
+def test_a_worker_stops_in_the_middle_of_its_chunk_when_the_run_is_killed(tmp_path):
+    """So that none writes beside the resumed run; left alone, it would finish its chunk."""
+    if not Path('/proc/self/task').exists():
+        pytest.skip('needs /proc')
+    plan = dict(size='tiny', counts=(400, 0, 0), pairs=0, chunk=200)
+    out = tmp_path / 'killed'
+    code = ('from pathlib import Path; from finsta.synthvl.writing import Plan, generate; '
+            f'generate(Plan(**{plan!r}), Path({str(out)!r}), workers=2, progress=False)')
+    process = subprocess.Popen([sys.executable, '-c', code], cwd=ROOT,
+                               env={**os.environ, 'PYTHONPATH': str(ROOT)})
+    end = time.monotonic() + 120
+    while time.monotonic() < end and not list(out.glob('YouTubeClips/*.avi')):
+        time.sleep(0.01)
+    workers = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    while time.monotonic() < end and any(map(_running, workers)):
+        time.sleep(0.01)
+    assert len(list(out.glob('YouTubeClips/*.avi'))) < 100
+
+
+def _running(pid):
+    try:
+        return Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0] != 'Z'
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def test_wrong_plans_are_named():
     for options, word in ((dict(layout='vhs'), 'vhs'), (dict(counts=(0, 0, 0)), 'counts'),
                           (dict(difficulty={'colour': 1}), 'colour')):

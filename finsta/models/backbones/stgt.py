@@ -301,7 +301,8 @@ class STGT(VideoLanguageBackbone):
     @torch.no_grad()
     def _to_everyone(self, text: BackboneFeatures, video: BackboneFeatures) \
             -> tuple[Tensor, Tensor]:
-        """Scaled similarities of own texts to all videos and of own videos to all texts."""
+        """Scaled similarities of own texts to all videos and of own videos to all texts: the pairs
+        of all processes by rank, then their extra texts, the order in which VTM gathers rows."""
         b = len(video.video)
         texts, extra = (gather_with_grad(x.detach(), False)[0]
                         for x in (text.text_pooled[:b], text.text_pooled[b:]))

@@ -8,19 +8,20 @@ from finsta.registry import BACKBONES
 from tests.models.backbones.hosts import FRAMES, HOSTS, SIZE
 from tests.utils.dist import run_processes
 
-PAIRS, EXTRA = (3, 2), (1, 3)
+PAIRS, EXTRA = (3, 2), (3, 1)
 TEXTS = ['a red circle moves to the left', 'zebra', 'the blue square hits the green star',
          'what is that?', 'two circles turn slowly around a small yellow triangle']
 FURTHER = ['nothing', 'a green circle moves to the right', 'a star', 'the red square']
 
 
 def hardest_host(gather_grad: bool):
-    torch.manual_seed(0)
+    torch.manual_seed(46)
     host = BACKBONES.build({**HOSTS['STGT'], 'host_losses': [
         dict(type='VTM', mining='hardest', gather_grad=gather_grad)]})
-    with torch.no_grad():  # as initialised all videos are nearly equal
+    # as initialised all videos are nearly equal; seed and size are chosen for the case below
+    with torch.no_grad():
         for parameter in host.parameters():
-            parameter.add_(torch.randn_like(parameter) * 0.15)
+            parameter.add_(torch.randn_like(parameter) * 0.3)
     return host.eval()
 
 
@@ -71,13 +72,15 @@ def test_mined_negatives_are_the_right_rows_on_both_processes():
     wrong = scores.masked_fill(torch.eye(5, 9).bool(), -torch.inf)
     hard_text, hard_video = wrong.argmax(1).tolist(), wrong[:, :5].argmax(0).tolist()
 
-    # the case is one in which each process needs rows of the other, of every sort
+    # the case: each process needs a video of the other, the first a text of the second's pairs,
+    # the second one of the first's extra texts
     first, second = (range(5)[share(PAIRS, r)] for r in (0, 1))
     assert any(hard_video[i] in second for i in first)
-    assert any(hard_video[i] in first and hard_text[i] in first for i in second)
-    assert any(hard_text[i] - 5 in range(4)[share(EXTRA, 1)] for i in first)
+    assert any(hard_video[i] in first for i in second)
+    assert any(hard_text[i] in second for i in first)
+    assert any(hard_text[i] - 5 in range(4)[share(EXTRA, 0)] for i in second)
     best = wrong.topk(2, 1).values, wrong[:, :5].topk(2, 0).values.T
-    assert min(float((x[:, 0] - x[:, 1]).min()) for x in best) > 1e-4
+    assert min(float((x[:, 0] - x[:, 1]).min()) for x in best) > 1e-3
 
     for parts in zip(*run_processes(matched, 2), strict=True):
         for own, part in zip((first, second), parts, strict=True):

@@ -104,6 +104,26 @@ def test_losses_and_outputs_are_those_of_the_pixels(config, tmp_path):
         torch.testing.assert_close(getattr(b, name), getattr(a, name), rtol=1e-5, atol=1e-5)
 
 
+def test_choices_between_true_and_false_are_those_of_the_pixels(config, tmp_path):
+    weights = saved(config, tmp_path)
+    fill_from_config(config, weights, dtype='fp32')
+    model = FinstaModel(backbone=config.model.backbone, choice=dict(type='CaptionChoice'),
+                        reversal=dict(type='VideoChoice'), host_weight=0.0,
+                        neighbours=dict(type='NeighbourChoice', group_size=3))
+    model.backbone.load(weights)
+    model.train()
+    found = []
+    for cached in (False, True):
+        batch = batch_of(config, cached)
+        # the second video has padding at its end, the last one no false caption
+        batch['inputs']['negative_texts'] = [['a blue aa', 'an aa'], ['a bb moves right'], []]
+        found.append(losses(model, batch))
+    assert {k.split('_')[1] for k in found[0]} == {'choice', 'reversal', 'neighbours'}
+    for key, value in found[0].items():
+        assert value > 0
+        torch.testing.assert_close(found[1][key], value, rtol=1e-4, atol=1e-5)
+
+
 def test_half_precision_is_near_and_half_as_large(config, tmp_path):
     weights, sizes, found = saved(config, tmp_path), {}, {}
     model = FinstaModel(backbone=config.model.backbone)

@@ -196,9 +196,10 @@ def fill_from_config(config: Config, weights: str | None = None, show=None, **op
     Returns:
         root of the store -> counts of :meth:`Filler.fill`, added up over the loaders.
     """
+    steps = feature_steps(config)   # first, since without them the backbone does not matter
     filler = Filler(build_backbone(config, weights), **options)
     totals: dict[str, dict[str, int]] = {}
-    for step, samples in feature_steps(config):
+    for step, samples in steps:
         bar = None if show is None else show(step.root)
         counts = filler.fill(step, samples, bar)
         if bar is not None:

@@ -171,7 +171,8 @@ class FeatureStore:
             if found.get(what) != wanted:
                 raise FeatureStoreError(
                     f'{shard.path}: features are stale: made with {what} {found.get(what)}, '
-                    f'wanted {wanted}; {remedy}. Fill a new folder with '
+                    f'wanted {wanted}; {remedy}. Delete {self.root}, or '
+                    'name another folder (root of LoadFrameFeatures), and run '
                     'tools/misc/cache_features.py, or go back to what made these')
 
     def _report(self, path: Path, error: Exception) -> None:

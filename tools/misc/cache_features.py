@@ -3,8 +3,9 @@
     python tools/misc/cache_features.py configs/stgt/pretrain_stage1_cached.py
     python tools/train.py configs/stgt/pretrain_stage1_cached.py
 
-The config's pipelines say where (LoadFrameFeatures). Resumable: what is stored is kept; a damaged
-shard's videos are done again. Features of other weights or another pipeline are refused.
+The config's pipelines say where (LoadFrameFeatures). Resumable: what is stored is read and kept; a
+damaged shard's videos are done again. Features of other weights or another pipeline are refused.
+Black frames, which stand for unreadable videos, count as one more video.
 """
 
 import argparse

@@ -159,7 +159,7 @@ def test_a_failed_step_ends_in_its_log_and_how_to_go_on(quickstart, stand_ins, t
 @pytest.mark.timeout(900)
 def test_from_nothing_to_table_and_page(quickstart, tmp_path, monkeypatch, capsys):
     """Real steps on a tiny world: generation, both parsers, Finsta, a test, the page. One arm
-    and one task, which needs no fine-tuning, so that it takes half a minute."""
+    and one task, which needs no fine-tuning, so that it takes under a minute."""
     (tmp_path / 'tools').symlink_to(REPO / 'tools')
     monkeypatch.setattr(quickstart, 'ARMS', {
         'finsta': Arm('configs/synthvl/posttrain_msvd.py', {})})

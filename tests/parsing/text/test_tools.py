@@ -93,6 +93,12 @@ def test_training_from_a_treebank(repo_root, tmp_path):
     _run(repo_root, *command, '--out', tmp_path / 'two')
     again = json.loads((tmp_path / 'two' / 'meta.json').read_text())
     assert again['performance'] == meta['performance']
+    out = tmp_path / 'scores.json'
+    _run(repo_root, command[0], '--treebank', tmp_path, '--evaluate', tmp_path / 'one', '--json',
+         out)
+    found = json.loads(out.read_text())
+    trained = {k: v for k, v in meta['performance'].items() if k != 'best_epoch'}
+    assert found['scores'] == trained and '--evaluate' in found['command']
     parser = RuleTextParser(str(tmp_path / 'one'), conventions=None)
     graph = parser.parse(['the red circle pushes the blue square'])[0]
     assert graph.of_kind('predicate')

@@ -137,3 +137,11 @@ def test_a_pair_without_a_sentence_is_counted(root):
     assert data.tally.summary() == {'empty_caption': 1}
     train = MSRVTT(data_root=str(root), partition='1k-A')
     assert 'video3' not in {s.video_id for s in samples(train)}  # still held out
+
+
+def test_a_test_pair_in_the_training_list_is_counted(root):
+    (root / 'train_list_jsfusion.txt').write_text('video1\nvideo4\n')
+    data = MSRVTT(data_root=str(root), partition='1k-A', rows='video')
+    assert data.tally.summary() == {'video_in_two_splits': 1} and len(data) == 2
+    (root / 'test_1kA.csv').unlink()  # training needs no pairs
+    assert not MSRVTT(data_root=str(root), partition='1k-A').tally.summary()

@@ -1,4 +1,4 @@
-# make quickstart | test | lint | docs; PYTHON=python3.12 chooses the interpreter of a new .venv
+# make quickstart | test | lint | clean; PYTHON=python3.11 chooses the interpreter of a new .venv
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -19,6 +19,7 @@ lint: $(VENV)/.installed
 # an environment that is there already is used as it is; it is installed into again only when
 # the requirements have changed
 $(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = "%d.%d" % sys.version_info[:2]; v == "3.11" or sys.exit("make: $(PYTHON) is Python " + v + ", and this project needs 3.11: name one, as in PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(REQUIREMENTS) | $(BIN)/python

@@ -13,7 +13,7 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
-EXTRAS = ('runtime', 'graph', 'video', 'text', 'vis', 'docs')
+EXTRAS = ('runtime', 'graph', 'video', 'text', 'vis')
 COPIED = ('configs', 'tools', 'demo', 'model-index.yml')
 
 
@@ -54,7 +54,7 @@ def version() -> str:
 
 
 extras = {name: requirements(name) for name in (*EXTRAS, 'tests')}
-extras['all'] = sorted({line for name in EXTRAS if name != 'docs' for line in extras[name]})
+extras['all'] = sorted({line for name in EXTRAS for line in extras[name]})
 
 setup(
     name='finsta',
@@ -64,7 +64,8 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     license_files=['LICENSE', 'NOTICE'],
-    python_requires='>=3.10',
+    # the pinned versions of numpy and others need 3.11, and dgl 1.1 has no wheel for 3.12
+    python_requires='>=3.11,<3.12',
     packages=find_packages(include=['finsta', 'finsta.*']),
     # every file beside the modules is shipped: the text parser's model (whose files have no
     # endings), word lists, tokenisers, the tiny backbones' weights
@@ -76,7 +77,6 @@ setup(
     extras_require=extras,
     cmdclass={'build_py': BuildWithConfigs},
     zip_safe=False,
-    classifiers=['Programming Language :: Python :: 3', 'Programming Language :: Python :: 3.10',
-                 'Programming Language :: Python :: 3.11',
+    classifiers=['Programming Language :: Python :: 3', 'Programming Language :: Python :: 3.11',
                  'Intended Audience :: Science/Research', 'Operating System :: OS Independent'],
 )

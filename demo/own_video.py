@@ -18,7 +18,6 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -62,14 +61,14 @@ def see(args: argparse.Namespace, tsg: SceneGraph
         ) -> tuple[np.ndarray, np.ndarray, DynamicSceneGraph]:
     """Frames (n, H, W, 3), seconds (n,) and the dynamic graph over them."""
     if args.detector:
-        config: dict[str, Any] = dict(type='DetectorVideoParser', detector=args.detector,
-                                      scorer=args.clip, max_frames=args.max_frames)
-        try:
-            parser = SG_PARSERS.build(config)
-        except ValueError:
-            # an open-vocabulary detector wants words; the sentence says which
-            words = args.classes or sorted({tsg.nodes[i].label for i in tsg.of_kind('object')})
-            parser = SG_PARSERS.build(dict(config, classes=words))
+        from finsta.parsing.video.detector import is_open_vocabulary
+        words = args.classes
+        if not words and is_open_vocabulary(args.detector):
+            # the sentence says what to look for
+            words = sorted({tsg.nodes[i].label for i in tsg.of_kind('object')})
+        parser = SG_PARSERS.build(dict(
+            type='DetectorVideoParser', detector=args.detector, scorer=args.clip, classes=words,
+            max_frames=args.max_frames))
     else:
         parser = SG_PARSERS.build(dict(type='MotionVideoParser', max_frames=args.max_frames))
     frames, times = parser.read(args.video)

@@ -10,12 +10,13 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 
-from finsta.datasets import MSVD, video_text_collate
+from finsta.datasets import MSVD, MSVDQA, video_text_collate
 from finsta.models import FinstaModel
 from finsta.parsing.runner import RunOptions, parse_texts, parse_videos
 from finsta.parsing.store import GraphStore
-from finsta.registry import TRANSFORMS
-from finsta.structures import Edge, GraphError, Node, SceneGraph
+from finsta.parsing.store.shards import write_shard
+from finsta.registry import METRICS, TRANSFORMS
+from finsta.structures import DynamicSceneGraph, Edge, GraphError, Node, SceneGraph
 from tests.datasets.conftest import write_sound, write_video
 from tests.models.tiny import BACKBONE, TEACHER, TRANSFER
 from tests.small_msvd import ON_DISK, make_msvd
@@ -84,6 +85,31 @@ def test_odd_captions_reach_the_loss(odd_tree):
     post_train(rows)
 
 
+def test_odd_questions_reach_the_loss_and_the_score(tmp_path):
+    """Emoji, 10,000 words, other languages as questions: loss, gradient, answer, accuracy."""
+    root = make_msvd(tmp_path / 'msvd')
+    rows = json.loads((root / 'train_qa.json').read_text())
+    rows += [dict(rows[k % 6], id=100 + k, question=q) for k, q in enumerate(ODD.values())]
+    (root / 'train_qa.json').write_text(json.dumps(rows))
+    with DefaultScope.overwrite_default_scope('finsta'):
+        data = MSVDQA(data_root=str(root), pipeline=pipeline('')[:3] + pipeline('')[-1:])
+        metric = METRICS.build(dict(type='QAAccuracy'))
+    texts = [data.get_sample(i).text for i in range(len(data))]
+    assert set(ODD.values()) <= set(texts) and not data.tally.summary()
+    torch.manual_seed(0)
+    model = FinstaModel(BACKBONE, head=dict(
+        type='OpenEndedQAHead', answers=dict(ann_file=str(root / 'train_qa.json')), width=32,
+        num_heads=2, num_classes=10))
+    batch = video_text_collate([data[i] for i in range(len(data))])
+    loss = model.train()(**batch, mode='loss')['loss_qa']
+    loss.backward()
+    grads = [p.grad for p in model.parameters() if p.grad is not None]
+    assert torch.isfinite(loss) and grads and all(torch.isfinite(g).all() for g in grads)
+    metric.process(None, model.eval()(**batch, mode='predict'))
+    scores = metric.evaluate(len(data))
+    assert all(0 <= v <= 100 for v in scores.values()) and 'qa/acc' in scores
+
+
 def test_a_batch_of_nothing_but_empty_text_has_finite_losses(odd_tree):
     """The user's own rows may hold what the MSVD reader skips."""
     rows = [data_set(odd_tree, rows='video')[i] for i in range(3)]
@@ -139,7 +165,7 @@ def test_bad_video_costs_itself_only(tmp_path, kind):
 
 
 def test_graph_row_that_points_outside_its_nodes_never_reaches_a_model(tmp_path):
-    """At every border: in memory, from JSON, and from a shard that another program wrote."""
+    """At the borders in front of the store: in memory, and from JSON."""
     nodes = (Node('object', 'dog'), Node('predicate', 'run'))
     with pytest.raises(GraphError, match='points to node 5, but the graph has'):
         SceneGraph(nodes, (Edge(5, 1, 'subject'),))
@@ -147,6 +173,37 @@ def test_graph_row_that_points_outside_its_nodes_never_reaches_a_model(tmp_path)
     row['edges'] = [[7, 1, 'subject']]
     with pytest.raises(GraphError, match=r'row 3\b.*edge 0: points to node 7'):
         SceneGraph.from_dict(row, 'row 3')
+
+
+@pytest.mark.parametrize('where', ['edge', 'predecessor', 'missing predecessors'])
+def test_video_row_that_points_outside_its_nodes_stops_at_the_store(tmp_path, where):
+    """A shard as another program could have written it, read through the store and a sample."""
+    root = make_msvd(tmp_path / 'msvd')
+    nodes = (Node('object', 'dog', box=(.5, .5, .2, .2), entity=0), Node('predicate', 'run'))
+    frame = SceneGraph(nodes, (Edge(0, 1, 'subject'),))
+    whole = DynamicSceneGraph((frame, frame), (0., 1.), ((-1, -1), (0, 1)))
+    wrong = whole.to_dict()
+    if where == 'edge':
+        wrong['frames'][1]['edges'].append([0, 99, 'attribute'])
+    elif where == 'predecessor':
+        wrong['predecessors'][1][0] = 99
+    else:
+        wrong['predecessors'] = [[-1, -1], [0]]
+    rows = [{'video_id': name, 'num_frames': 2, 'num_nodes': 4, 'parser': 'theirs',
+             'graph': json.dumps(wrong if name == 'aa_0_1' else whole.to_dict())}
+            for name in ON_DISK]
+    shard = write_shard(root / 'graphs' / 'videos', 'videos', 0, rows)
+    store = GraphStore(root / 'graphs')
+    data = data_set(root, rows='video')
+    at = [data.get_sample(i).video_id for i in range(len(data))].index('aa_0_1')
+    for read in (lambda: store.get_video('aa_0_1'), lambda: data[at]):
+        with pytest.raises(GraphError) as caught:
+            read()
+        message = str(caught.value)
+        assert shard.name in message and "'aa_0_1'" in message, message
+        assert ('99' in message) == (where != 'missing predecessors'), message
+    assert store.get_video('bb_0_2') == whole       # the other rows of the shard are whole
+    assert data[1 - at]['sample'].dsg is not None
 
 
 def test_missing_graphs_are_counted_and_the_loss_is_finite(tmp_path):

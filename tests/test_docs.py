@@ -43,7 +43,8 @@ def test_named_tools_and_configs_exist(page):
 def test_options_of_shown_commands_are_the_tools_own(page):
     """Every ``--option`` of a shown command is written in the tool, or where it gets its flags."""
     shared = (REPO / 'finsta/engine/launch.py').read_text() \
-        + (REPO / 'finsta/parsing/cli.py').read_text()
+        + (REPO / 'finsta/parsing/cli.py').read_text() \
+        + (REPO / 'finsta/datasets/check.py').read_text()
     for tool, rest in CALL.findall(page.read_text(encoding='utf-8')):
         source = (REPO / tool).read_text() + shared
         unknown = [o for o in OPTION.findall(rest)

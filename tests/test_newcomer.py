@@ -85,6 +85,7 @@ def test_without_data_and_weights_both_are_named(tool, name):
     assert 'tools/datasets/msvd' in said and 'README.md says where' in said  # where to get it
     assert 'python tools/datasets/make_synthvl.py --layout msvd --size small ' \
            '--out data/synthvl/msvd' in said                                # what runs instead
+    assert f'python tools/train.py configs/synthvl/{name}.py' in said
     assert said.index('data/msvd/') < said.index('openai/clip-vit-base-patch32')
     assert '--cfg-options model.backbone.pretrained=' in said
 

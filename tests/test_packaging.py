@@ -1,6 +1,7 @@
 """The wheel holds every module and data file, and the configs and tools."""
 
 import email
+import os
 import re
 import shutil
 import subprocess
@@ -71,7 +72,7 @@ def test_metadata(wheel):
     needed = metadata.get_all('Requires-Dist')
     plain = {re.match(r'[\w-]+', line).group() for line in needed if 'extra ==' not in line}
     assert plain == {'torch', 'mmengine', 'numpy', 'setuptools'}
-    assert {'runtime', 'graph', 'video', 'text', 'vis', 'tests', 'docs'} \
+    assert {'runtime', 'graph', 'video', 'text', 'vis', 'tests'} \
         <= set(metadata.get_all('Provides-Extra'))
     licences = [n for n in wheel.namelist() if n.endswith(('LICENSE', 'NOTICE'))]
     assert len(licences) == 2
@@ -104,3 +105,30 @@ def test_pins_lie_in_the_ranges():
                 requirement = Requirement(line)
                 version = pins[requirement.name.lower().replace('_', '-')].removeprefix('==')
                 assert requirement.specifier.contains(version), (line, version)
+
+
+@pytest.mark.parametrize(('file', 'wanted'), [
+    ('setup.py', "python_requires='>=3.11,<3.12'"), ('pyproject.toml', 'target-version = "py311"'),
+    ('README.md', 'You need Python 3.11,'), ('docs/en/get_started.md', 'You need Python 3.11:'),
+    ('CONTRIBUTING.md', 'with Python 3.11:'), ('Makefile', 'PYTHON=python3.11'),
+    ('requirements/constraints.txt', 'Python 3.11, CPU'),
+    ('.github/workflows/ci.yml', 'python: ["3.11"]')])
+def test_one_python_version_is_named_everywhere(file, wanted):
+    text = (REPO / file).read_text()
+    assert wanted in text
+    other = re.compile(r'[Pp]ython *(?::: *)?3\.(?!11\b)\d+')
+    assert not other.findall(text)
+
+
+def test_make_refuses_another_python_in_a_sentence(tmp_path):
+    """Before anything is installed, and without leaving a half-made environment."""
+    old = tmp_path / 'old_python'
+    old.write_text(f'#!/bin/sh\nexec {sys.executable} -c "import sys; '
+                   'sys.version_info = (3, 10, 4); sys.argv = sys.argv[1:]; '
+                   'exec(sys.argv[1])" "$@"\n')
+    old.chmod(0o755)
+    done = subprocess.run(['make', 'quickstart', f'PYTHON={old}', f'VENV={tmp_path / "venv"}'],
+                          cwd=REPO, capture_output=True, text=True, timeout=60,
+                          env={**os.environ, 'MAKEFLAGS': ''})
+    assert done.returncode == 2 and 'is Python 3.10, and this project needs 3.11' in done.stderr
+    assert not (tmp_path / 'venv').exists()

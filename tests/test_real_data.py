@@ -229,7 +229,7 @@ def test_every_clip_is_read_and_parsed_in_bounds(shared_data, manifest):
     from finsta.registry import SG_PARSERS
     parser = SG_PARSERS.build(dict(type='MotionVideoParser', max_frames=8, max_size=96,
                                    max_objects=4))
-    empty = []
+    empty, words = [], set()
     began = time.process_time()
     for clip in manifest:
         path = shared_data / 'videos' / clip['file']
@@ -243,11 +243,14 @@ def test_every_clip_is_read_and_parsed_in_bounds(shared_data, manifest):
         assert 1 <= len(graph.frames) <= 8, path.name
         assert all(len(f.of_kind('object')) <= 4 for f in graph.frames), path.name
         assert all(0 <= v <= 1 for f in graph.frames for n in f.nodes if n.box for v in n.box)
+        words |= {n.label for f in graph.frames for n in f.nodes if n.kind == 'predicate'}
         if not any(f.nodes for f in graph.frames):
             empty.append(path.name)
     seconds = time.process_time() - began
     print(f'\n{len(manifest)} clips read and parsed in {seconds:.0f} s of one core; without any '
           f'region: {len(empty)}')
     assert parser.num_unreadable == 0 and parser.num_empty == len(empty)
+    # a still slide show has nothing to find; most clips show something that moves
     assert len(empty) < .4 * len(manifest), empty
+    assert {'move left', 'move right'} <= words
     assert seconds < 180

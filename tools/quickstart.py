@@ -47,26 +47,38 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def data_steps(data: Path, size: str) -> list[tuple[str, list[str]]]:
-    """(name, command) of generation and parsing."""
-    python, store = sys.executable, str(data / 'graphs')
+def data_steps(data: Path, size: str) -> list[tuple[str, list[str], Path]]:
+    """(name, command, what it leaves) of generation and parsing."""
+    python, store = sys.executable, data / 'graphs'
     cores = str(os.cpu_count() or 1)
     return [
         ('generate SynthVL', [python, 'tools/datasets/make_synthvl.py', '--layout', 'msvd',
-                              '--size', size, '--out', str(data), '--workers', cores]),
+                              '--size', size, '--out', str(data), '--workers', cores],
+         data / 'synthvl.json'),
         ('parse captions', [python, 'tools/scene_graphs/parse_text.py', '--ann',
-                            str(data / 'training_label.json'), '--out', store,
-                            '--parser', 'RuleTextParser', '--workers', cores]),
+                            str(data / 'training_label.json'), '--out', str(store),
+                            '--parser', 'RuleTextParser', '--workers', cores],
+         store / 'texts'),
         ('parse videos', [python, 'tools/scene_graphs/parse_video.py', '--videos',
-                          str(data / 'train_videos.txt'), '--out', store,
-                          '--parser', 'MotionVideoParser', '--workers', cores]),
+                          str(data / 'train_videos.txt'), '--out', str(store),
+                          '--parser', 'MotionVideoParser', '--workers', cores],
+         store / 'videos'),
     ]
 
 
 def list_training_videos(data: Path) -> None:
-    """Only the training videos need graphs: write their paths, one a line."""
-    clips = {f.stem: f for f in (data / 'YouTubeClips').iterdir()}
-    names = (data / 'train_list.txt').read_text().split()
+    """Only the training videos need graphs: write their paths, one a line.
+
+    Raises:
+        StepError: files of the data set are gone.
+    """
+    clips = {f.stem: f for f in (data / 'YouTubeClips').glob('*')}
+    listed = data / 'train_list.txt'
+    names = listed.read_text().split() if listed.is_file() else []
+    lost = [n for n in names if n not in clips]
+    if lost or not names:
+        raise StepError(f'{data} is not whole: {len(lost)} of {len(names)} training videos of '
+                        f'{listed} are missing. Delete {data}; it will be made anew.')
     (data / 'train_videos.txt').write_text('\n'.join(str(clips[n]) for n in names) + '\n')
 
 
@@ -87,15 +99,17 @@ def shortened(scale: float) -> dict[str, dict[str, str]]:
     return out
 
 
-def print_table(results: dict) -> list[list[str]]:
-    """Rows of the comparison, also printed."""
+def print_table(results: dict) -> list[list]:
+    """Rows of the comparison, also printed: the arm, then numbers, None where there is none."""
     head = ['start', *(title for *_, title in COLUMNS)]
     rows = []
     for arm, tasks in results.items():
         cells = [tasks.get(task, {}).get(key) for task, key, _ in COLUMNS]
-        rows.append([arm, *('-' if c is None else f'{c["mean"]:.1f}' for c in cells)])
-    widths = [max(len(r[i]) for r in [head, *rows]) for i in range(len(head))]
-    for row in [head, *rows]:
+        rows.append([arm, *(None if c is None else round(c['mean'], 1) for c in cells)])
+    shown = [head, *([arm, *('-' if c is None else f'{c:.1f}' for c in cells)]
+                     for arm, *cells in rows)]
+    widths = [max(len(r[i]) for r in shown) for i in range(len(head))]
+    for row in shown:
         print('  '.join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)))
     return rows
 
@@ -108,11 +122,11 @@ def main() -> None:
     try:
         steps = data_steps(data, args.size)
         with tqdm(total=len(steps), desc='data and graphs', dynamic_ncols=True) as bar:
-            for name, command in steps:
+            for name, command, product in steps:
                 tqdm.write(f'$ {" ".join(command)}')
                 bar.set_postfix_str(name)
                 run_step(name, command, root / 'data' / name.replace(' ', '_'),
-                         os.cpu_count() or 1, bar, str(data.resolve()))
+                         os.cpu_count() or 1, bar, str(data.resolve()), [product])
                 if name == 'generate SynthVL':
                     list_training_videos(data)
         short = shortened(args.scale)

@@ -60,6 +60,8 @@ def apply_flags(config: Config, args: argparse.Namespace) -> Config:
 def run(config: Config, args: argparse.Namespace) -> dict[str, float]:
     """Build, load, test; returns the metrics as plain numbers."""
     from finsta.engine.runner import FinstaRunner
+    from finsta.models.backbones.saved import take_sizes
+    take_sizes(config.model.get('backbone', {}), args.checkpoint)
     with data_named_too(config, 'test_dataloader'):
         runner = FinstaRunner.from_cfg(config)
     runner._init_model_weights()
@@ -71,7 +73,7 @@ def run(config: Config, args: argparse.Namespace) -> dict[str, float]:
 
 def main() -> None:
     args = parse_args()
-    with errors_in_sentences(args.debug):
+    with errors_in_sentences(args.debug, args.config):
         config = apply_flags(load_config(args), args)
         prepare_distributed(config)
         metrics = run(config, args)

@@ -76,9 +76,12 @@ def apply_flags(config: Config, args: argparse.Namespace) -> Config:
 
 def main() -> None:
     args = parse_args()
-    with errors_in_sentences(args.debug):
+    with errors_in_sentences(args.debug, args.config):
         from finsta.engine.runner import FinstaRunner
-        config = apply_flags(load_config(args), args)
+        from finsta.models.backbones.saved import take_sizes
+        config = load_config(args)
+        take_sizes(config.model.get('backbone', {}), config.get('load_from'))
+        config = apply_flags(config, args)
         prepare_distributed(config)
         with data_named_too(config, 'train_dataloader'):
             runner = FinstaRunner.from_cfg(config)

@@ -1,6 +1,8 @@
 # MSVD retrieval with STGT: theta 0.5, CSAL; tested by cosine, then the best 32 of each query
-# re-ranked by the matching head. Weights: --cfg-options load_from=<backbone folder>, for training
-# and, as the checkpoint of tools/test.py, for zero-shot numbers.
+# re-ranked by the matching head. FOLDER is a saved STGT or the converted released checkpoint; it
+# brings its own sizes and tokeniser, BLIP-2 is not needed (_base_/backbones/stgt.py).
+#   python tools/train.py configs/stgt/retrieval_msvd.py --cfg-options load_from=FOLDER
+#   python tools/test.py configs/stgt/retrieval_msvd.py FOLDER        # zero-shot
 _base_ = ['../_base_/tasks/retrieval_msvd.py', '../_base_/backbones/stgt.py']
 
 train_pipeline = [

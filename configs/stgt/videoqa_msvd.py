@@ -1,5 +1,9 @@
 # MSVD-QA with STGT: a classifier on the queries that have read the question. Zero-shot
-# (tools/test.py --zero-shot) scores every answer by the best query's cosine.
+# (tools/test.py --zero-shot) scores every answer by the best query's cosine. FOLDER is a saved
+# STGT or the converted released checkpoint; it brings its own sizes and tokeniser, BLIP-2 is not
+# needed (_base_/backbones/stgt.py).
+#   python tools/train.py configs/stgt/videoqa_msvd.py --cfg-options load_from=FOLDER
+#   python tools/test.py configs/stgt/videoqa_msvd.py FOLDER --zero-shot
 _base_ = ['../_base_/tasks/videoqa_msvd.py', '../_base_/backbones/stgt.py']
 
 train_pipeline = [

@@ -1,7 +1,10 @@
 # Finsta's post-training on the embedded world: the real config with another data root, a tiny
 # backbone (its weights ship with the package), small graph encoders and a short schedule.
 #   python tools/datasets/make_synthvl.py --layout msvd --size small --out data/synthvl/msvd
-#   python tools/scene_graphs/parse_text.py ... ; python tools/scene_graphs/parse_video.py ...
+#   D=data/synthvl/msvd
+#   python tools/scene_graphs/parse_text.py --ann $D/training_label.json --out $D/graphs
+#   python tools/scene_graphs/parse_video.py --videos $D/YouTubeClips --out $D/graphs
+#   python tools/train.py configs/synthvl/posttrain_msvd.py
 _base_ = '../finsta/posttrain_msvd.py'
 data_root = 'data/synthvl/msvd'
 graphs = '{data_root}/graphs'

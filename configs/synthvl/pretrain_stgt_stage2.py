@@ -1,4 +1,6 @@
-# STGT's second stage (CSAL + VTM + VTG) on the embedded world, from the first stage's backbone.
+# STGT's second stage (CSAL + VTM + VTG) on the embedded world, from the first stage's backbone
+# (pretrain_stgt_stage1.py).
+#   python tools/train.py configs/synthvl/pretrain_stgt_stage2.py
 _base_ = './pretrain_stgt_stage1.py'
 max_iters = 500
 model = dict(backbone=dict(host_losses='stage2'))

@@ -1,6 +1,8 @@
-# MSRVTT retrieval with STGT on the embedded twin, cosine and re-ranked.
+# MSR-VTT retrieval with STGT on the embedded twin, cosine and re-ranked, from the second stage's
+# backbone (pretrain_stgt_stage2.py).
+#   python tools/datasets/make_synthvl.py --layout msrvtt --size small --out data/synthvl/msrvtt
 #   python tools/train.py configs/synthvl/retrieval_msrvtt_stgt.py --cfg-options \
-#       load_from=work_dirs/pretrain_stgt_stage1/backbone
+#       load_from=work_dirs/pretrain_stgt_stage2/backbone
 _base_ = ['../stgt/retrieval_msrvtt.py', '../_base_/backbones/stgt_tiny.py']
 data_root = 'data/synthvl/msrvtt'
 max_iters = 500

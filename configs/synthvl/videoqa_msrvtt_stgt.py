@@ -1,4 +1,8 @@
-# MSRVTT-QA with STGT on the embedded twin.
+# MSRVTT-QA with STGT on the embedded twin, from the second stage's backbone
+# (pretrain_stgt_stage2.py).
+#   python tools/datasets/make_synthvl.py --layout msrvtt --size small --out data/synthvl/msrvtt
+#   python tools/train.py configs/synthvl/videoqa_msrvtt_stgt.py --cfg-options \
+#       load_from=work_dirs/pretrain_stgt_stage2/backbone
 _base_ = ['../stgt/videoqa_msrvtt.py', '../_base_/backbones/stgt_tiny.py']
 data_root = 'data/synthvl/msrvtt'
 max_iters = 500

@@ -1,4 +1,8 @@
-# MSVD-QA with STGT on the embedded twin.
+# MSVD-QA with STGT on the embedded twin, from the second stage's backbone
+# (pretrain_stgt_stage2.py).
+#   python tools/datasets/make_synthvl.py --layout msvd --size small --out data/synthvl/msvd
+#   python tools/train.py configs/synthvl/videoqa_msvd_stgt.py --cfg-options \
+#       load_from=work_dirs/pretrain_stgt_stage2/backbone
 _base_ = ['../stgt/videoqa_msvd.py', '../_base_/backbones/stgt_tiny.py']
 data_root = 'data/synthvl/msvd'
 max_iters = 500

@@ -21,6 +21,7 @@ from finsta.datasets.transforms.features import LoadFrameFeatures, file_bytes, k
 from finsta.datasets.transforms.video import VideoError
 from finsta.engine.checkpoint import load_weights
 from finsta.models import FinstaModel
+from finsta.models.backbones.saved import take_sizes
 from finsta.registry import DATASETS
 from finsta.structures import VideoTextSample
 
@@ -77,9 +78,10 @@ def build_backbone(config: Config, weights: str | None) -> torch.nn.Module:
     Raises:
         ValueError: a backbone without a frozen tower.
     """
+    source = weights or config.get('load_from')
+    take_sizes(config.model.backbone, source)
     model = FinstaModel(backbone=config.model.backbone)
     model.backbone.init_weights()
-    source = weights or config.get('load_from')
     if source:
         load_weights(model, source)
     backbone = model.backbone.eval()
@@ -109,7 +111,8 @@ class Filler:
 
     def fill(self, step: LoadFrameFeatures, samples: Iterable[VideoTextSample], bar=None
              ) -> dict[str, int]:
-        """Add what is missing.
+        """Add what is missing. What is there is read first, and counts as missing where its
+        checksum fails.
 
         Args:
             bar: a tqdm bar; gets its total and a step for each video.
@@ -123,6 +126,7 @@ class Filler:
         """
         with step.store(**self.options) as store:
             wanted = {BLANK: None} | {key_of(s): s for s in samples}
+            store.verify(wanted)
             missing = [s for k, s in wanted.items() if k not in store]
             counts = {'kept': len(wanted) - len(missing), 'added': 0, 'unreadable': 0}
             if bar is not None:
@@ -192,9 +196,10 @@ def fill_from_config(config: Config, weights: str | None = None, show=None, **op
     Returns:
         root of the store -> counts of :meth:`Filler.fill`, added up over the loaders.
     """
+    steps = feature_steps(config)   # first, since without them the backbone does not matter
     filler = Filler(build_backbone(config, weights), **options)
     totals: dict[str, dict[str, int]] = {}
-    for step, samples in feature_steps(config):
+    for step, samples in steps:
         bar = None if show is None else show(step.root)
         counts = filler.fill(step, samples, bar)
         if bar is not None:

@@ -10,6 +10,7 @@ from torch import nn
 
 from finsta.engine.checkpoint import load_weights
 from finsta.engine.launch import CONFIG_ROOTS, find_config
+from finsta.models.backbones.saved import take_sizes
 from finsta.registry import MODELS
 
 
@@ -66,6 +67,7 @@ def get_model(name: str, pretrained: str | Path | None = None, zero_shot: bool =
             raise ValueError(f'the config {name} has no zero_shot_head')
         config.model.head = config.zero_shot_head
     init_default_scope(config.get('default_scope', 'finsta'))
+    take_sizes(config.model.get('backbone', {}), pretrained)
     model = MODELS.build(config.model)
     if pretrained is not None:
         alone = zero_shot or Path(pretrained).is_dir()

@@ -11,13 +11,14 @@ from finsta.parsing.store import GraphStore
 from finsta.visualization.report import write_report
 
 
-def write_quickstart_report(root: Path, data: Path, rows: list[list[str]], head: list[str],
+def write_quickstart_report(root: Path, data: Path, rows: list[list], head: list[str],
                             num_videos: int = 4, num_frames: int = 8) -> Path:
     """Write ``root/report.html``.
 
     Args:
         root: work directory of the quickstart. data: SynthVL's folder.
-        rows, head: the printed table. num_videos, num_frames: of the samples shown.
+        rows, head: the table; the best number of a column is marked.
+        num_videos, num_frames: of the samples shown.
     """
     columns = {title: 'max' for title in head[1:]}
     results = {

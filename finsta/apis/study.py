@@ -4,7 +4,8 @@ An arm says what happens to the pre-trained backbone before the task: nothing (p
 number of extra steps without structure (control), Finsta, or Finsta with one thing changed (an
 ablation); or a chain of stages from random weights, whose common beginnings are run once. Every
 step is a `tools/train.py` or `tools/test.py` command that a person could type;
-it is printed, its log is kept, and a step whose command and inputs did not change is skipped.
+it is printed, its log is kept, and a step whose command and inputs did not change and whose
+products are still there is skipped.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from graphlib import TopologicalSorter
@@ -82,8 +83,8 @@ class Task:
 
 
 def run_step(name: str, command: list[str], folder: Path, threads: int, bar=None,
-             stamp: str = '') -> float:
-    """Run one command unless ``folder/done.json`` says that it is done.
+             stamp: str = '', products: Sequence[Path] = ()) -> float:
+    """Run one command unless ``folder/done.json`` says that it is done and its products exist.
 
     Args:
         name: shown beside the progress bar.
@@ -92,16 +93,20 @@ def run_step(name: str, command: list[str], folder: Path, threads: int, bar=None
         threads: OMP_NUM_THREADS of the child.
         bar: a tqdm bar, or None.
         stamp: anything the result depends on beside the command.
+        products: files and folders that the step leaves.
 
     Returns:
         seconds the step took (from the record when it was skipped).
+
+    Raises:
+        StepError: it failed, or ended without one of its products.
     """
     folder.mkdir(parents=True, exist_ok=True)
     record = folder / 'done.json'
     key = hashlib.sha256(json.dumps([command, stamp]).encode()).hexdigest()
     if record.is_file():
         seen = json.loads(record.read_text())
-        if seen['key'] == key:
+        if seen['key'] == key and all(p.exists() for p in products):
             if bar is not None:
                 bar.update(1)
             return seen['seconds']
@@ -117,9 +122,12 @@ def run_step(name: str, command: list[str], folder: Path, threads: int, bar=None
             found = _PROGRESS.search(line)
             if bar is not None and found:
                 bar.set_postfix_str(f'{name} {(found[1] or found[2]).replace(" ", "")}')
-    if child.returncode:
+    absent = [str(p) for p in products if not p.exists()]
+    if child.returncode or absent:
         tail = '\n'.join(log.read_text(errors='replace').splitlines()[-15:])
-        raise StepError(f'step "{name}" failed with exit code {child.returncode}.\n'
+        how = (f'failed with exit code {child.returncode}' if child.returncode
+               else f'ended without {", ".join(absent)}')
+        raise StepError(f'step "{name}" {how}.\n'
                         f'Command: {" ".join(command)}\nLog: {log}\n{tail}')
     seconds = time.monotonic() - started
     temporary = record.with_suffix('.tmp')
@@ -260,20 +268,23 @@ class Study:
         stage = self.arms[arm].chain()[depth]
         self._train(f'{arm}/{seed} {stage.name}', stage.config,
                     self.stage_folder(arm, seed, depth), seed, self._before(arm, seed, depth),
-                    stage.options, bar, stage.start, stage.file)
+                    stage.options, bar, stage.start, 'backbone', stage.file)
 
     def _finetune(self, arm: str, seed: int, task: str, bar) -> None:
         spec = self.tasks[task]
         self._train(f'{arm}/{seed} {task}', spec.config, self._cell(arm, seed, task) / 'train',
                     seed, self.start_of(arm, seed),
-                    {**spec.options, **self.arms[arm].task_options}, bar, self.start)
+                    {**spec.options, **self.arms[arm].task_options}, bar, self.start,
+                    'last_checkpoint')
 
     def _train(self, name: str, config: str, folder: Path, seed: int, start: str,
-               options: dict[str, str], bar, start_key: str, file: str = '') -> None:
+               options: dict[str, str], bar, start_key: str, product: str,
+               file: str = '') -> None:
         command = [sys.executable, str(self.repo / 'tools/train.py'), self._path(config),
                    '--work-dir', str(folder), '--seed', str(seed), '--resume',
                    *self._options(str(Path(start) / file) if file else start, options, start_key)]
-        run_step(name, command, folder, self.threads, bar, _fingerprint(start))
+        run_step(name, command, folder, self.threads, bar, _fingerprint(start),
+                 [folder / product])
 
     def _test(self, arm: str, seed: int, task: str, bar) -> None:
         spec, folder = self.tasks[task], self._cell(arm, seed, task)
@@ -285,7 +296,7 @@ class Study:
                     *self._options(start, {**spec.options, **self.arms[arm].task_options},
                                    self.start)]
         run_step(f'{arm}/{seed} {task} test', command, folder / 'test', self.threads, bar,
-                 _fingerprint(start))
+                 _fingerprint(start), [folder / 'metrics.json'])
 
     def _last_checkpoint(self, folder: Path) -> str:
         pointer = folder / 'last_checkpoint'

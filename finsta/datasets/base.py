@@ -8,9 +8,10 @@ mmengine.BaseDataset.
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
-from mmengine.dataset import BaseDataset
+from mmengine.dataset import BaseDataset, Compose
 from mmengine.logging import print_log
 
 from finsta.datasets.tally import Tally
@@ -20,7 +21,14 @@ from finsta.structures import VideoTextSample
 from finsta.utils.annotation_files import AnnotationError
 
 SPLITS = ('train', 'val', 'test')
+# sizes of make_synthvl.py after which a folder of data/synthvl is called
+_SIZES = ('pretrain', 'posttrain')
 _SAMPLE_KEYS = {f.name for f in fields(VideoTextSample)}
+
+
+class MissingDataError(FileNotFoundError):
+    """An annotation file or every video of a data set is absent; the message says where the data
+    are to be had and how to make a SynthVL twin."""
 
 
 class VideoTextDataset(BaseDataset):
@@ -44,17 +52,19 @@ class VideoTextDataset(BaseDataset):
         indices: only these rows. serialize_data, lazy_init: as in mmengine.
 
     Class attributes for subclasses: ``name`` (as papers write it), ``layout`` (folder under
-    tools/datasets), ``synthvl`` (layout of its SynthVL twin), ``video_dir`` (default folder),
-    ``extension`` (as published; any other is found too), ``recursive``.
+    tools/datasets; '' = SynthVL only), ``synthvl`` and ``synthvl_size`` (layout and size of its
+    SynthVL twin), ``video_dir`` (default folder), ``extension`` (as published; any other is found
+    too), ``recursive`` (videos lie in sub-folders, which are part of their ids).
 
     Raises:
-        FileNotFoundError: an annotation file is absent, or none of the videos is on disk.
+        MissingDataError: an annotation file is absent, or none of the videos is on disk.
         AnnotationError: an annotation that contradicts its layout.
     """
 
     name = ''
     layout = ''
     synthvl = ''
+    synthvl_size = 'small'
     video_dir = 'videos'
     extension = '.mp4'
     recursive = False
@@ -77,10 +87,11 @@ class VideoTextDataset(BaseDataset):
         self.coverage = (0, 0)
         super().__init__(ann_file=ann_file or '', data_root=data_root,
                          data_prefix=data_prefix or dict(video=self.video_dir),
-                         pipeline=fill_root(list(pipeline), data_root), test_mode=test_mode,
-                         max_refetch=max_refetch,
+                         test_mode=test_mode, max_refetch=max_refetch,
                          indices=indices, serialize_data=serialize_data, lazy_init=lazy_init,
                          metainfo=metainfo)
+        # after the rows: who lacks the data should hear that, not that they lack graphs of them
+        self.pipeline = Compose(fill_root(list(pipeline), data_root))
 
     # -- for subclasses -------------------------------------------------------------------------
     def load_rows(self) -> Iterable[dict[str, Any]]:
@@ -131,7 +142,7 @@ class VideoTextDataset(BaseDataset):
             first = next(iter(wanted), None)
             looked = f'{folder}/{first}{self.extension}' if first else 'no row at all'
             state = f'holds {len(index)} videos' if index.exists else 'does not exist'
-            raise FileNotFoundError(
+            raise MissingDataError(
                 f'none of the {len(wanted)} videos of {self.name} ({"+".join(self.splits)}) is on '
                 f'disk; first one missing: {looked} (other video extensions were tried; '
                 f'{folder} {state}). {self._remedy()}')
@@ -160,16 +171,24 @@ class VideoTextDataset(BaseDataset):
         try:
             rows = list(self.load_rows())
         except FileNotFoundError as error:
-            raise FileNotFoundError(f'{error}. {self._remedy()}') from error
+            raise MissingDataError(f'{error}. {self._remedy()}') from error
         wanted = dict.fromkeys(row['video_id'] for row in rows)
         return rows, wanted, {v: path for v in wanted if (path := index.get(v)) is not None}
 
     def _remedy(self) -> str:
+        """Where the data are to be had, and the command that makes the SynthVL twin: in the
+        folder asked for where that is one of data/synthvl, else in data/synthvl/<layout>."""
+        root = Path(self.data_root)
+        embedded = root.parent.name == 'synthvl'
+        size = root.name if embedded and root.name in _SIZES else self.synthvl_size
+        out = root if embedded else f'data/synthvl/{self.synthvl}'
+        command = (f'python tools/datasets/make_synthvl.py --layout {self.synthvl} --size {size} '
+                   f'--out {out}')
+        if embedded or not self.layout:
+            return f'Make it: {command}'
         return (f'tools/datasets/{self.layout}/README.md says where {self.name} is to be had and '
-                'how to lay it out. To run without it, make its SynthVL twin: python '
-                f'tools/datasets/make_synthvl.py --layout {self.synthvl} --size small '
-                f'--out data/synthvl/{self.synthvl}, and take the config of the same name in '
-                'configs/synthvl')
+                f'how to lay it out. To run without it, make its SynthVL twin: {command}; '
+                'configs/synthvl/README.md lists the configs that run on it')
 
     # -- samples --------------------------------------------------------------------------------
     def get_sample(self, idx: int) -> VideoTextSample:

@@ -1,5 +1,6 @@
 """Is a data set laid out as it should be? Used by tools/datasets/<name>/check.py (ours)."""
 
+import argparse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,13 @@ from finsta.datasets.transforms.video import VideoError, open_video
 
 
 def check_splits(dataset: type[VideoTextDataset], data_root: str | Path,
-                 published: Mapping[str, int], open_videos: bool = False,
+                 published: Mapping[str, int | None], open_videos: bool = False,
                  **kwargs: Any) -> dict[str, dict[str, Any]]:
     """Read every split and compare with what was published.
 
     Args:
         dataset: class of the data set. data_root: its folder.
-        published: split -> number of annotation rows in the publication.
+        published: split -> number of annotation rows in the publication; None = not known.
         open_videos: decode the first and the last frame of each video found.
         **kwargs: further arguments of the class.
 
@@ -49,17 +50,39 @@ def print_report(name: str, report: Mapping[str, Mapping[str, Any]]) -> bool:
     """Print a report of :func:`check_splits`; True when every split is whole."""
     whole = True
     for split, entry in report.items():
-        fine = (entry['error'] is None and entry['rows'] == entry['published']
+        rows = entry['rows'] if entry['published'] is None else entry['published']
+        fine = (entry['error'] is None and entry['rows'] == rows
                 and entry['videos'] == entry['videos_listed'] and not entry['unreadable'])
         whole &= fine
         print(f'{name} {split}: {"ok" if fine else "INCOMPLETE"}; {entry["rows"]} of '
-              f'{entry["published"]} rows, {entry["videos"]} of {entry["videos_listed"]} videos'
+              f'{rows} rows, {entry["videos"]} of {entry["videos_listed"]} videos'
               + ''.join(f', {count} {kind}' for kind, count in entry['skipped'].items()))
         if entry['error'] is not None:
             print(f'  {entry["error"]}')
         for cause in entry['unreadable'].values():
             print(f'  {cause}')
     return whole
+
+
+def check_command(dataset: type[VideoTextDataset], root: str, published: Mapping[str, int | None],
+                  doc: str, captions: bool = False) -> int:
+    """The command line of tools/datasets/<name>/check.py; returns its exit status, 0 = whole.
+
+    Args:
+        dataset, published: of :func:`check_splits`. root: default folder.
+        doc: docstring of the tool. captions: offer other names for the files that hold the
+            captions of all splits.
+    """
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument('root', nargs='?', default=root,
+                        help='folder of the data set (default: %(default)s)')
+    parser.add_argument('--open', action='store_true', help='decode two frames of every video')
+    if captions:
+        parser.add_argument('--captions', nargs='+', dest='ann_file', metavar='FILE',
+                            help='caption files, relative to the root')
+    args = vars(parser.parse_args())
+    report = check_splits(dataset, args.pop('root'), published, args.pop('open'), **args)
+    return 0 if print_report(dataset.name, report) else 1
 
 
 def _fault(path: str) -> str | None:

@@ -16,7 +16,7 @@ Shapes: F frames, n real ones, S tokens a frame, C width.
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -171,15 +171,16 @@ class FeatureStore:
             if found.get(what) != wanted:
                 raise FeatureStoreError(
                     f'{shard.path}: features are stale: made with {what} {found.get(what)}, '
-                    f'wanted {wanted}; {remedy}. Fill a new folder with '
+                    f'wanted {wanted}; {remedy}. Delete {self.root}, or '
+                    'name another folder (root of LoadFrameFeatures), and run '
                     'tools/misc/cache_features.py, or go back to what made these')
 
     def _report(self, path: Path, error: Exception) -> None:
         if str(path) not in self.damaged:
             self.damaged[str(path)] = str(error)
             print_log(f'feature store: damaged shard skipped: {error}. Run '
-                      'tools/misc/cache_features.py again to replace its rows', logger='current',
-                      level=30)
+                      'tools/misc/cache_features.py again to replace its rows, then delete the '
+                      'file', logger='current', level=30)
 
     # -- reading --------------------------------------------------------------------------------
     def __contains__(self, key: Key) -> bool:
@@ -202,28 +203,37 @@ class FeatureStore:
         Raises:
             FeatureStoreError: there is none.
         """
-        self._open()
-        if key not in self._index:
-            lost = f'; damaged shards: {", ".join(self.damaged)}' if self.damaged else ''
-            raise FeatureStoreError(f'{self.root} has no features of {key}{lost}; {_FILL}, what '
-                                    'is there already is kept')
-        at, number, row = self._index[key]
+        while key in self:
+            row = self._index[key][2]
+            data = self._data(key)
+            if data is not None:
+                return _decode(row, data)
+        lost = f'; damaged shards: {", ".join(self.damaged)}' if self.damaged else ''
+        raise FeatureStoreError(f'{self.root} has no features of {key}{lost}; {_FILL}, what is '
+                                'there already is kept')
+
+    def verify(self, keys: Iterable[Key]) -> dict[str, str]:
+        """Read the tokens of those of ``keys`` that are stored, checksums and all.
+
+        Returns:
+            Path of every damaged shard -> what is wrong. Its rows count as not stored.
+        """
+        for key in keys:
+            while key in self and self._data(key) is None:
+                pass   # an older shard may hold the key too
+        return dict(self.damaged)
+
+    def _data(self, key: Key) -> Any:
+        """Bytes of a stored key; None, and the shard's rows are gone, if it is damaged."""
+        at, number, _ = self._index[key]
         shard = self._shards[at]
         group, offset = shard.group_of(number)
         try:
-            data = shard.read_payload(group)[offset].as_buffer()
+            return shard.read_payload(group)[offset].as_buffer()
         except DamagedShard as error:
-            # none of the shard's rows count any more
             self._report(shard.path, error)
             self._forget()
-            return self.get(key)
-        mask = np.array(json.loads(row['mask']), bool)
-        shape = tuple(json.loads(row['shape']))
-        real = np.frombuffer(data, DTYPES[row['dtype']]).reshape(shape)
-        tokens = np.zeros((len(mask), *shape[1:]), real.dtype)
-        tokens[mask] = real
-        return FeatureRow(tokens, mask, np.array(json.loads(row['times']), np.float64),
-                          np.array(json.loads(row['crop']), np.float64), row['file_bytes'])
+            return None
 
     # -- writing --------------------------------------------------------------------------------
     def put(self, key: Key, row: FeatureRow) -> None:
@@ -276,3 +286,13 @@ class FeatureStore:
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if not self.readonly:
             self.flush()
+
+
+def _decode(row: dict[str, Any], data: Any) -> FeatureRow:
+    mask = np.array(json.loads(row['mask']), bool)
+    shape = tuple(json.loads(row['shape']))
+    real = np.frombuffer(data, DTYPES[row['dtype']]).reshape(shape)
+    tokens = np.zeros((len(mask), *shape[1:]), real.dtype)
+    tokens[mask] = real
+    return FeatureRow(tokens, mask, np.array(json.loads(row['times']), np.float64),
+                      np.array(json.loads(row['crop']), np.float64), row['file_bytes'])

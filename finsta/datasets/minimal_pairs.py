@@ -7,7 +7,7 @@ Layout: ``minimal_pairs.json``, a list of ``{"pair_id", "factor", "videos": [v0,
 from collections.abc import Iterator
 from typing import Any
 
-from finsta.datasets.base import VideoTextDataset
+from finsta.datasets.base import MissingDataError, VideoTextDataset
 from finsta.datasets.video_index import video_stem
 from finsta.registry import DATASETS
 from finsta.utils.annotation_files import AnnotationError, field, read_json
@@ -27,7 +27,6 @@ class MinimalPairs(VideoTextDataset):
     """
 
     name = 'minimal pairs'
-    layout = 'msvd'
     synthvl = 'msvd'
     video_dir = 'YouTubeClips'
     extension = '.avi'
@@ -67,7 +66,7 @@ class MinimalPairs(VideoTextDataset):
                 self.tally.add('half_a_pair', f'{pair}: one of its videos is absent')
         whole = [row for row in rows if count[row['meta']['pair_id']] == 2]
         if not whole:
-            raise FileNotFoundError(f'no minimal pair has both of its videos in '
+            raise MissingDataError(f'no minimal pair has both of its videos in '
                                     f'{self.data_prefix["video"]}. {self._remedy()}')
         return whole
 

@@ -125,7 +125,12 @@ class MSRVTT(VideoTextDataset):
             return {v for v, split in splits.items() if split in ('train', 'val')}
         path = self.path(self.train_list or 'train_list_jsfusion.txt')
         if self.train_list or os.path.exists(path):
-            return set(read_split(path))
+            train = set(read_split(path))
+            held_out = {v for v, _ in self._read_pairs()} if self._pairs_path(True) else set()
+            for video in sorted(train & held_out):
+                self.tally.add('video_in_two_splits', f'{video} of {path} is one of the test '
+                               'pairs: scores on it are not those of an unseen video')
+            return train
         held_out = {video for video, _ in self._read_pairs()}
         return set(splits) - held_out
 
@@ -137,10 +142,14 @@ class MSRVTT(VideoTextDataset):
             yield dict(video_id=video, sample_id=video, text=text, captions=(text,),
                        caption_ids=(f'{video}#0',))
 
-    def _read_pairs(self) -> list[tuple[str, str]]:
+    def _pairs_path(self, must_exist: bool = False) -> str | None:
+        """The csv of the pairs, or the first published name where there is none."""
         names = [self.pairs] if self.pairs else ['test_1kA.csv', 'MSRVTT_JSFUSION_test.csv',
                                                  'msrvtt_test_1kA_miech.csv']
         there = [n for n in names if os.path.exists(self.path(n))]
-        path = self.path((there or names)[0])
+        return None if must_exist and not there else self.path((there or names)[0])
+
+    def _read_pairs(self) -> list[tuple[str, str]]:
+        path = self._pairs_path()
         return [(row['video_id'], row['sentence'].strip())
                 for row in read_csv(path, ['video_id', 'sentence'])]

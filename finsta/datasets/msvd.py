@@ -5,10 +5,11 @@ JSON lists of ``{"caption": [...], "id": "<youtube>_<start>_<end>.avi"}``; clips
 ``YouTubeClips``. 1,200 / 100 / 670 videos.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from finsta.datasets.base import VideoTextDataset
+from finsta.datasets.base import SPLITS, VideoTextDataset
 from finsta.datasets.video_index import video_stem
 from finsta.registry import DATASETS
 from finsta.utils.annotation_files import AnnotationError, field, read_json, read_lines
@@ -45,7 +46,8 @@ class MSVD(VideoTextDataset):
         **kwargs: of :class:`VideoTextDataset`.
 
     A caption without a word is counted in ``tally`` and skipped, as is a video of the split
-    without any caption. ``caption_ids`` are ``<video>#<k>``.
+    without any caption. A video that stands in the list of another split too is counted and kept.
+    ``caption_ids`` are ``<video>#<k>``.
     """
 
     name = 'MSVD'
@@ -64,8 +66,13 @@ class MSVD(VideoTextDataset):
     def load_rows(self) -> Iterator[dict[str, Any]]:
         """Rows of the split, in the order of its list."""
         captions = self._captions()
+        elsewhere = self._other_lists()
         for split in self.splits:
             for video in read_split(self.path(f'{split}_list.txt')):
+                if video in elsewhere:
+                    self.tally.add('video_in_two_splits', f'{video} of {split}_list.txt stands in '
+                                   f'{elsewhere[video]} too: scores on it are not those of an '
+                                   'unseen video')
                 texts = captions.get(video)
                 if not texts:
                     self.tally.add('video_without_caption', f'{video} of {split}_list.txt')
@@ -77,6 +84,12 @@ class MSVD(VideoTextDataset):
                     continue
                 for text, caption_id in zip(texts, ids, strict=True):
                     yield dict(video_id=video, sample_id=caption_id, text=text)
+
+    def _other_lists(self) -> dict[str, str]:
+        """Video -> list of a split that was not asked for, of those lists that are there."""
+        lists = [f'{s}_list.txt' for s in SPLITS if s not in self.splits]
+        return {video: name for name in lists if os.path.exists(self.path(name))
+                for video in read_split(self.path(name))}
 
     def _captions(self) -> dict[str, list[str]]:
         merged: dict[str, list[str]] = {}

@@ -79,7 +79,7 @@ class MSVDQA(VideoTextDataset):
         clips: dict[int, str] = {}
         for i, line in enumerate(read_lines(path)):
             parts = line.split()
-            if len(parts) != 2 or not parts[1].startswith('vid') or not parts[1][3:].isdigit():
+            if len(parts) != 2 or not parts[1].startswith('vid') or not parts[1][3:].isdecimal():
                 raise AnnotationError(path, f'{line!r:.80} is not "<clip> vid<number>"', i)
             number = int(parts[1][3:])
             if number in clips:
@@ -97,6 +97,8 @@ def read_questions(path: str) -> Iterator[tuple[int, int | str, str, str]]:
         return
     for i, row in enumerate(read_csv(path, ['video', 'question', 'answer', 'qid'])):
         number = row['video'].removeprefix('vid')
-        if not number.isdigit():
+        if not number.isdecimal():  # '²' is a digit
             raise AnnotationError(path, f'is {row["video"]!r:.40}, expected a number', i, 'video')
-        yield int(number), row['qid'], row['question'], row['answer']
+        if not row['qid'].strip():
+            raise AnnotationError(path, 'is empty, expected a number', i, 'qid')
+        yield int(number), row['qid'].strip(), row['question'], row['answer']

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from finsta.datasets.tally import Tally
-from finsta.utils.video_names import VIDEO_EXTENSIONS, video_stem
+from finsta.utils.video_names import VIDEO_EXTENSIONS, video_path_id, video_stem
 
 __all__ = ['VIDEO_EXTENSIONS', 'VideoIndex', 'video_stem']
 
@@ -14,7 +14,8 @@ class VideoIndex:
 
     Args:
         root: folder of the videos; an absent folder is an empty index.
-        recursive: also look into sub-folders (movies of LSMDC, classes of Kinetics).
+        recursive: also look into sub-folders; an id then is the path under ``root``: names of
+            files repeat across folders.
 
     Of two files with one id, the extension that stands first in ``VIDEO_EXTENSIONS`` is taken,
     and the other counted in ``tally``.
@@ -34,18 +35,19 @@ class VideoIndex:
             for name in sorted(names):
                 extension = os.path.splitext(name)[1].lower()
                 if extension in VIDEO_EXTENSIONS:
-                    self._add(video_stem(name), os.path.join(folder, name), extension)
+                    path = os.path.join(folder, name)
+                    self._add(video_path_id(os.path.relpath(path, self.root)), path, extension)
             if not recursive:
                 break
 
-    def _add(self, stem: str, path: str, extension: str) -> None:
-        other = self._files.get(stem)
+    def _add(self, video_id: str, path: str, extension: str) -> None:
+        other = self._files.get(video_id)
         if other is None:
-            self._files[stem] = path
+            self._files[video_id] = path
             return
         rank = VIDEO_EXTENSIONS.index(os.path.splitext(other)[1].lower())
         keep, drop = (other, path) if rank <= VIDEO_EXTENSIONS.index(extension) else (path, other)
-        self._files[stem] = keep
+        self._files[video_id] = keep
         self.tally.add('two_files_of_one_id', f'{keep} is read, {drop} is not')
 
     def get(self, video_id: str) -> str | None:

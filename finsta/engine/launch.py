@@ -35,7 +35,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
                         '(default: work_dirs/<name of the config>)')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={},
                         metavar='KEY=VALUE', help='change config values, e.g. '
-                        'model.backbone.path=/data/clip train_dataloader.batch_size=8')
+                        'model.backbone.pretrained=/data/clip train_dataloader.batch_size=8')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'],
                         default='none', help='how the processes were started')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0,
@@ -59,6 +59,20 @@ def find_config(path: str) -> str:
     close = difflib.get_close_matches(str(given), known, n=3, cutoff=0.5)
     hint = f'; did you mean {", ".join(close)}?' if close else ''
     raise FileNotFoundError(f'there is no config {path}{hint}')
+
+
+def twin_of(config: str) -> str | None:
+    """The config of configs/synthvl that does the same on the embedded world, as its metafile
+    says (``Twin Of``), relative to the checkout; None where there is none."""
+    import yaml
+    wanted = Path(find_config(config)).resolve()
+    for root in CONFIG_ROOTS:
+        metafile = root / 'configs' / 'synthvl' / 'metafile.yml'
+        if metafile.is_file():
+            for model in yaml.safe_load(metafile.read_text(encoding='utf-8'))['Models']:
+                if 'Twin Of' in model and (root / model['Twin Of']).resolve() == wanted:
+                    return model['Config']
+    return None
 
 
 def load_config(args: argparse.Namespace) -> Config:
@@ -129,17 +143,18 @@ def data_named_too(config: Config, loader: str) -> Iterator[None]:
             # the head reads the answers of the same data set: once is enough
             if str(error) in str(absent) or 'annotation file' in str(error):
                 raise absent from error
-            raise FileNotFoundError(f'{absent}.\nThe model lacks a file too: {error}') from error
+            raise type(absent)(f'{absent}.\nThe model lacks a file too: {error}') from error
         raise
 
 
 @contextmanager
-def errors_in_sentences(debug: bool) -> Iterator[None]:
+def errors_in_sentences(debug: bool, config: str | None = None) -> Iterator[None]:
     """Print what the user can mend (missing data, packages, bad files) and exit with code 2.
 
     An error counts as such when it is a FileNotFoundError, an ImportError, an error class of this
     package, or a ValueError that a line of this package raised; any other is a bug and keeps its
-    traceback. ``debug`` leaves all as they are.
+    traceback. ``debug`` leaves all as they are. Where data are missing, the twin of ``config`` (a
+    config file) on the embedded world is named too.
     """
     try:
         yield
@@ -147,8 +162,17 @@ def errors_in_sentences(debug: bool) -> Iterator[None]:
         if debug or not _is_worded(error):
             raise
         print_log(f'stopped by {type(error).__name__}', logger='current', level=10)
-        print(f'\nerror: {error}\n(--debug shows where this happened)', file=sys.stderr)
+        print(f'\nerror: {error}{_twin_sentence(error, config)}\n(--debug shows where this '
+              'happened)', file=sys.stderr)
         sys.exit(2)
+
+
+def _twin_sentence(error: Exception, config: str | None) -> str:
+    from finsta.datasets.base import MissingDataError
+    if config is None or not isinstance(error, MissingDataError):
+        return ''
+    twin = twin_of(config)
+    return f'.\nThe twin of this config there: python tools/train.py {twin}' if twin else ''
 
 
 def _is_worded(error: Exception) -> bool:

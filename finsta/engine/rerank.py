@@ -13,7 +13,7 @@ from dataclasses import fields
 import torch
 from mmengine.dist import get_world_size
 from mmengine.logging import print_log
-from mmengine.runner import TestLoop
+from mmengine.runner import TestLoop, autocast
 from torch import Tensor
 
 from finsta.evaluation.functional import rank_statistics
@@ -29,7 +29,13 @@ def ranks_of_scores(scores: Tensor, truth: Tensor) -> Tensor:
 
     Args:
         scores: (Q, C). truth: (Q, C) bool.
+
+    Raises:
+        ValueError: a NaN score, which would stand below nothing and so rank first.
     """
+    if bad := int(scores.isnan().any(1).sum()):
+        raise ValueError(f'{bad} of {len(scores)} queries have NaN scores: the weights or the '
+                         'matching head overflowed; try fp16=False, or other weights')
     best = scores.masked_fill(~truth, -torch.inf).amax(1, keepdim=True)
     return 1 + ((scores > best) & ~truth).sum(1)
 
@@ -58,7 +64,8 @@ class RerankTestLoop(TestLoop):
     Video features wait in memory on the CPU: those named in ``backbone.match_fields``, else all.
 
     Args:
-        runner, dataloader, evaluator, fp16: as in mmengine's TestLoop.
+        runner, dataloader, evaluator: as in mmengine's TestLoop.
+        fp16: encode and match under autocast (bf16 on a CPU).
         k: candidates of each query that are matched.
         batch_size: pairs matched at a time.
 
@@ -93,7 +100,8 @@ class RerankTestLoop(TestLoop):
         embeddings, texts, truth = [], [], []
         for index, batch in enumerate(self.dataloader):
             self.runner.call_hook('before_test_iter', batch_idx=index, data_batch=batch)
-            predictions = self._encode(batch)
+            with autocast(enabled=self.fp16):
+                predictions = self._encode(batch)
             self.evaluator.process(data_samples=predictions, data_batch=batch)
             for row in predictions:
                 if self._rows[row['video_id']] == len(embeddings):
@@ -142,9 +150,10 @@ class RerankTestLoop(TestLoop):
         own = truth[:, None] == torch.arange(len(videos))
         print_log(f're-ranking: the best {self.k} of {len(videos)} videos for {len(texts)} texts, '
                   'and back', logger='current')
-        t2v = refine(coarse, self.k, lambda text, video: self._probability(text, video))
-        v2t = refine(coarse.T.clone(), self.k,
-                     lambda video, text: self._probability(text, video))
+        with autocast(enabled=self.fp16):
+            t2v = refine(coarse, self.k, lambda text, video: self._probability(text, video))
+            v2t = refine(coarse.T.clone(), self.k,
+                         lambda video, text: self._probability(text, video))
         scores = {f'rerank/t2v_{name}': value
                   for name, value in rank_statistics(ranks_of_scores(t2v, own)).items()}
         return scores | {f'rerank/v2t_{name}': value for name, value in

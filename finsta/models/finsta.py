@@ -22,7 +22,7 @@ from finsta.models.heads.base import BackboneInfo
 from finsta.models.teacher import StructureTeacher, TeacherOutput
 from finsta.models.transfer.inputs import TransferInputs
 from finsta.registry import BACKBONES, LOSSES, MODELS
-from finsta.structures import NODE_KINDS, TEXT, HolisticBatch
+from finsta.structures import NODE_KINDS, TEXT, FrameFeatures, HolisticBatch
 
 STAGES = ('warmup', 'joint', 'host')
 
@@ -134,9 +134,10 @@ class FinstaModel(BaseModel):
         """The backbone's own objective, and the choices between true and false.
 
         Args:
-            frames: (B, F, 3, h, w) preprocessed. text: B rows, then the false captions.
+            frames: (B, F, 3, h, w) preprocessed, or cached features. text: B rows, then the false
+                captions.
         """
-        losses, rows = {}, len(frames)
+        losses, rows = {}, frames.shape[0]
         own = torch.arange(rows, device=frames.device)
         if self.choice is not None and len(text.text_mask) > rows:
             owner = owners(inputs['negative_texts'], frames.device)
@@ -148,7 +149,7 @@ class FinstaModel(BaseModel):
                 mask = inputs.get('frame_mask')
                 mask = None if mask is None else mask[broken]
                 crop = inputs.get('crop')
-                other = self.backbone.encode_video(backwards(frames[broken], mask), mask,
+                other = self.backbone.encode_video(_backwards(frames, broken, mask), mask,
                                                    None if crop is None else crop[broken])
                 turned = self._scaled_scores(text.select(broken), other,
                                              torch.arange(len(broken), device=frames.device))
@@ -288,6 +289,15 @@ class FinstaModel(BaseModel):
         if self.backbone.embed_dim:
             dims['frame'] = self.backbone.embed_dim
         return dims
+
+
+def _backwards(frames: Tensor | FrameFeatures, rows: Tensor, mask: Tensor | None
+               ) -> Tensor | FrameFeatures:
+    """Samples ``rows`` (n,) with their frames in reverse order; mask (n, F). A frame tower sees
+    one frame at a time, so its outputs may be turned in their place."""
+    if isinstance(frames, FrameFeatures):
+        return frames._replace(tokens=backwards(frames.tokens[rows], mask))
+    return backwards(frames[rows], mask)
 
 
 def _in_batch_r1(similarity: Tensor | None) -> float:

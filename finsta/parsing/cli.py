@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import inspect
 import json
 import os
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 from mmengine.config import DictAction
 
 from finsta.parsing.runner import ParseReport, RunOptions
+from finsta.registry import SG_PARSERS
 from finsta.structures import GraphError
 
 _LISTED = 20
@@ -41,9 +43,20 @@ def add_run_arguments(parser: argparse.ArgumentParser, default_parser: str,
 
 
 def parser_config(args: argparse.Namespace) -> dict[str, Any]:
-    """Config of the parser asked for; imports the modules that register it."""
+    """Config of the parser asked for; imports the modules that register it.
+
+    Raises:
+        ValueError: for a key of ``--parser-args`` that the parser does not take.
+    """
     for name in args.imports:
         __import__(name)
+    kind = SG_PARSERS.get(args.parser)
+    if kind is not None:   # an unknown one is named when it is built
+        taken = inspect.signature(kind).parameters
+        open_ended = any(p.kind is p.VAR_KEYWORD for p in taken.values())
+        if not open_ended and (unknown := sorted(set(args.parser_args) - set(taken))):
+            raise ValueError(f'--parser-args: {args.parser} takes no {", ".join(unknown)}; it '
+                             f'takes {", ".join(taken) or "none"}')
     return dict(type=args.parser, **args.parser_args)
 
 

@@ -11,7 +11,6 @@ import importlib
 import multiprocessing
 import multiprocessing.context
 import os
-import threading
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -24,10 +23,9 @@ from mmengine.logging import print_log
 
 from finsta.parsing.store import GraphStore
 from finsta.registry import SG_PARSERS
-from finsta.utils.video_names import VIDEO_EXTENSIONS, video_stem
-
-# what reading a broken file may raise; anything else is a fault of ours and stops the run
-_READ_ERRORS = (OSError, ValueError, RuntimeError, EOFError)
+from finsta.utils.errors import input_errors
+from finsta.utils.processes import end_with_parent
+from finsta.utils.video_names import VIDEO_EXTENSIONS, video_path_id, video_stem
 
 
 @dataclass
@@ -95,22 +93,30 @@ def parse_texts(texts: Iterable[str], parser: dict, store: GraphStore,
 
 
 def parse_videos(videos: Iterable[str | os.PathLike], parser: dict, store: GraphStore,
-                 options: RunOptions) -> ParseReport:
+                 options: RunOptions, root: str | os.PathLike | None = None) -> ParseReport:
     """Parse video files, or ids that an annotation parser knows, into ``store``.
 
     A graph is stored under the file name without folder and video extension, which is the id that
-    the data sets look up; an id with dots in it stays whole.
+    the data sets look up; an id with dots in it stays whole. With ``root`` the id is the path
+    under that folder (WebVid-like corpora, where file names repeat across folders).
 
     Raises:
-        ValueError: if two files have the same id.
+        ValueError: if two files have the same id, or one does not lie under ``root``.
     """
     paths: dict[str, str] = {}
     for video in videos:
-        stem = video_stem(os.fspath(video))
+        stem = video_stem(os.fspath(video)) if root is None else _id_under(root, video)
         if paths.setdefault(stem, str(video)) != str(video):
             raise ValueError(f'{paths[stem]} and {video} have the same id {stem!r}; parse them '
                              'into different stores')
     return _Run('video', paths, parser, store, options).run()
+
+
+def _id_under(root: str | os.PathLike, video: str | os.PathLike) -> str:
+    path = os.path.relpath(video, root)
+    if path.startswith(os.pardir):
+        raise ValueError(f'{video} does not lie under the root {root}')
+    return video_path_id(path)
 
 
 def list_videos(source: str | os.PathLike) -> list[str]:
@@ -263,7 +269,7 @@ def _start_worker(kind: str, parser: dict, imports: Sequence[str], threads: int 
     _worker.clear()
     _worker['kind'] = kind
     if threads is not None:
-        _end_with_parent()
+        end_with_parent()
         _limit_threads(threads)
     try:
         for name in imports:
@@ -271,18 +277,6 @@ def _start_worker(kind: str, parser: dict, imports: Sequence[str], threads: int 
         _worker['parser'] = SG_PARSERS.build(dict(parser))
     except Exception as error:
         _worker['error'] = error
-
-
-def _end_with_parent() -> None:
-    """A worker waits for tasks forever when its parent is killed; so it watches the parent."""
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    if parent is not None:
-        threading.Thread(target=watch, daemon=True).start()
 
 
 def _limit_threads(count: int) -> None:
@@ -305,7 +299,7 @@ def _parse_batch(batch: Sequence[tuple[str, str]]) -> list[tuple[str, Any, str]]
         if _worker['kind'] == 'text':
             graphs = _worker['parser'].parse([value for _, value in batch])
             return [(key, graph, '') for (key, _), graph in zip(batch, graphs, strict=True)]
-    except _READ_ERRORS:
+    except input_errors():
         # one of them is to blame; find out which
         pass
     return [(key, *one(value)) for key, value in batch]
@@ -314,7 +308,7 @@ def _parse_batch(batch: Sequence[tuple[str, str]]) -> list[tuple[str, Any, str]]
 def _parse_text(text: str) -> tuple[Any, str]:
     try:
         return _worker['parser'].parse([text])[0], ''
-    except _READ_ERRORS as error:
+    except input_errors() as error:
         return None, f'{type(error).__name__}: {error}'
 
 
@@ -331,7 +325,7 @@ def _parse_video(path: str) -> tuple[Any, str]:
             graph = parser.parse_frames(frames, times, path)
         else:
             graph = parser.parse([path])[0]
-    except _READ_ERRORS as error:
+    except input_errors() as error:
         return None, f'{type(error).__name__}: {error}'
     if not graph.frames:
         return None, 'the parser found no frame in it'

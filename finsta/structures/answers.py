@@ -11,9 +11,8 @@ from pathlib import Path
 
 from finsta.utils.annotation_files import AnnotationError, field, read_csv, read_json
 
-_REMEDY = ('README.md of each folder in tools/datasets says where its data set is to be had. To '
-           'run without one: python tools/datasets/make_synthvl.py --layout msvd --size small '
-           '--out data/synthvl/msvd, and a config of configs/synthvl')
+_REMEDY = ('answers.ann_file of the config names it; a README.md in tools/datasets says where its '
+           'data set is to be had, and make_synthvl.py there makes a twin')
 
 
 class AnswerVocabulary:

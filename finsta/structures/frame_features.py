@@ -8,6 +8,7 @@ from torch import Tensor
 
 class FrameFeatures(NamedTuple):
     """Cached tower outputs of B samples; a named tuple, so that loaders move it like tensors.
+    ``len`` and ``[]`` are the tuple's, hence not of the batch: use ``shape[0]`` and ``tokens``.
 
     Attributes:
         tokens: (B, F, S, C) float16 or float32: S tokens of each frame, 0 for padded frames.

@@ -15,7 +15,6 @@ from finsta.synthvl.gold import Facts, relation_entity
 from finsta.synthvl.scene import Event, Scene
 from finsta.synthvl.vocabulary import (
     ADVERBS,
-    COLOURS,
     GENERIC_NOUNS,
     KINDS,
     RELATIONS,
@@ -327,8 +326,3 @@ def subtitles(scene: Scene, rng: np.random.Generator) -> list[tuple[str, float, 
         narrator.clause(e)
         lines.append((narrator.done()[0], e.start / scene.fps, e.end / scene.fps))
     return lines
-
-
-def colour_at(scene: Scene, k: int, frame: int) -> str:
-    """Colour name of a thing in a frame."""
-    return list(COLOURS)[scene.states.colour[frame, k]]

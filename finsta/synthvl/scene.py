@@ -132,6 +132,11 @@ class Scene:
             return self.background
         return self.backgrounds[sum(frame >= c for c in self.cuts)]
 
+    @property
+    def background_kind(self) -> str:
+        """Kind of the background; of a clip with cuts the kinds of its shots, 'gradient+plain'."""
+        return '+'.join(sorted({b.kind for b in self.backgrounds or (self.background,)}))
+
     def replace(self, **changes) -> 'Scene':
         """A copy with some fields changed."""
         return replace(self, **changes)

@@ -28,6 +28,7 @@ from finsta.synthvl.render import render
 from finsta.synthvl.scene import VERSION, Scene
 from finsta.synthvl.video_files import write_video
 from finsta.synthvl.world import make_scene
+from finsta.utils.processes import end_with_parent
 
 # videos of train, val and test, and minimal pairs of each factor
 SIZES = {'tiny': (24, 8, 8, 2), 'small': (1500, 150, 300, 32), 'pretrain': (6000, 0, 0, 0),
@@ -118,7 +119,6 @@ def generate(plan: Plan, out: Path, workers: int = 1, progress: bool = True) -> 
         _write_aside(started, json.dumps(plan.to_dict()).encode())
     jobs = _jobs(plan)
     chunks = [jobs[i:i + plan.chunk] for i in range(0, len(jobs), plan.chunk)]
-    LAYOUTS[plan.layout].prepare(out)
     todo = [(k, c, plan, out) for k, c in enumerate(chunks)
             if not (parts / f'{k:05d}.json').exists()]
     _run(todo, sum(map(len, chunks)), workers, progress)
@@ -149,13 +149,14 @@ def _run(todo: list[tuple], total: int, workers: int, progress: bool) -> None:
                 bar.update(_write_chunk(task))
             return
         # spawn: the caller may hold threads (torch, OpenCV) that a fork would break
-        with multiprocessing.get_context('spawn').Pool(workers, _one_thread) as pool:
+        with multiprocessing.get_context('spawn').Pool(workers, _start_worker) as pool:
             for count in pool.imap_unordered(_write_chunk, todo):
                 bar.update(count)
 
 
-def _one_thread() -> None:
+def _start_worker() -> None:
     import cv2
+    end_with_parent()
     cv2.setNumThreads(1)
 
 
@@ -193,7 +194,8 @@ def _make(job: dict[str, Any], plan: Plan, out: Path) -> Iterator[tuple]:
         if len(captions) < wanted:
             text, graph = describe(scene, rng, facts)
             captions.setdefault(text, graph)
-    questions = [q for q in ask(scene, rng, facts) if q.open_ended]
+    questions = [q for q in ask(scene, rng, facts)
+                 if q.open_ended and LAYOUTS[plan.layout].question_forms(q.text)]
     if len(questions) > plan.questions:
         keep = sorted(rng.choice(len(questions), plan.questions, replace=False))
         questions = [questions[i] for i in keep]
@@ -232,11 +234,13 @@ def _video(number: int, split: str, scene: Scene, facts: Facts, plan: Plan, out:
     layout = LAYOUTS[plan.layout]
     seconds = -(-scene.num_frames // scene.fps)
     video_id = layout.video_id(number, seconds)
-    write_video(out / layout.video_file(video_id), render(scene), scene.fps)
+    path = out / layout.video_file(video_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_video(path, render(scene), scene.fps)
     record = {'split': split, 'number': number, 'video_id': video_id, 'index': scene.index,
               'seconds': scene.num_frames / scene.fps, 'size': [scene.canvas, scene.canvas]}
-    return record, {'video_id': video_id, 'dsg': dynamic_graph(scene, facts).to_dict()
-                    | {'video': video_id}}
+    return record, {'video_id': video_id, 'background': scene.background_kind,
+                    'dsg': dynamic_graph(scene, facts).to_dict() | {'video': video_id}}
 
 
 def _finish(plan: Plan, out: Path, parts: Path, chunks: int, records: list[dict[str, Any]]

@@ -1,7 +1,6 @@
-"""Masked and segment-wise reductions that are safe for empty rows.
+"""Segment-wise reductions that are safe for empty segments.
 
-An empty segment or a fully masked row gives 0 and a finite (zero) gradient, never NaN. Sums run
-in at least fp32. Every masked softmax or mean of the project goes through these functions.
+An empty segment gives 0 and a finite (zero) gradient, never NaN. Sums run in at least fp32.
 
 Shapes: E entries in S segments; ``index`` (E,) names the segment of each entry.
 """
@@ -65,22 +64,3 @@ def segment_logsumexp(x: Tensor, index: Tensor, num: int) -> Tensor:
     top = segment_max(wide, index, num)
     total = segment_sum(torch.exp(wide - top.index_select(0, index)), index, num)
     return (total.log() + top).to(x.dtype)
-
-
-def masked_mean(x: Tensor, mask: Tensor, dim: int = 1) -> Tensor:
-    """Mean over ``dim`` of the positions where ``mask`` is True; 0 where there is none.
-
-    Args:
-        x: (..., L, C) where L is ``dim``.
-        mask: bool of x's shape without the last axis.
-    """
-    wide = _wide(x)
-    keep = mask.unsqueeze(-1)
-    total = torch.where(keep, wide, torch.zeros_like(wide)).sum(dim)
-    return (total / keep.sum(dim).clamp(min=1)).to(x.dtype)
-
-
-def masked_softmax(logits: Tensor, mask: Tensor, dim: int = -1) -> Tensor:
-    """Softmax over ``dim`` of the True positions, in at least fp32; all-False rows give 0."""
-    wide = _wide(logits).masked_fill(~mask, torch.finfo(_wide(logits).dtype).min)
-    return (wide.softmax(dim) * mask).to(logits.dtype)

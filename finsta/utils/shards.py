@@ -192,8 +192,3 @@ class ShardReader:
         except (OSError, ValueError) as error:
             raise DamagedShard(f'{self.path}, row group {group}: {error}') from error
         return data.column(name)
-
-    @property
-    def num_groups(self) -> int:
-        """Row groups of the file."""
-        return len(self._starts)

@@ -12,3 +12,11 @@ def video_stem(name: str) -> str:
     name = name.replace('\\', '/').rsplit('/', 1)[-1]
     stem, extension = os.path.splitext(name)
     return stem if extension.lower() in VIDEO_EXTENSIONS else name
+
+
+def video_path_id(path: str) -> str:
+    """A path with ``/`` between its parts, without a video extension: the id of a video whose
+    folder counts."""
+    path = path.replace('\\', '/')
+    folder, name = path.rpartition('/')[::2]
+    return f'{folder}/{video_stem(name)}' if folder else video_stem(name)

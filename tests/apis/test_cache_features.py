@@ -21,7 +21,7 @@ from finsta.datasets.feature_store import (
     FeatureStoreError,
     Key,
 )
-from finsta.datasets.transforms.features import recipe_of
+from finsta.datasets.transforms.features import key_of, recipe_of
 from finsta.datasets.transforms.video import VideoError
 from finsta.models import FinstaModel
 from finsta.registry import DATASETS
@@ -104,6 +104,26 @@ def test_losses_and_outputs_are_those_of_the_pixels(config, tmp_path):
         torch.testing.assert_close(getattr(b, name), getattr(a, name), rtol=1e-5, atol=1e-5)
 
 
+def test_choices_between_true_and_false_are_those_of_the_pixels(config, tmp_path):
+    weights = saved(config, tmp_path)
+    fill_from_config(config, weights, dtype='fp32')
+    model = FinstaModel(backbone=config.model.backbone, choice=dict(type='CaptionChoice'),
+                        reversal=dict(type='VideoChoice'), host_weight=0.0,
+                        neighbours=dict(type='NeighbourChoice', group_size=3))
+    model.backbone.load(weights)
+    model.train()
+    found = []
+    for cached in (False, True):
+        batch = batch_of(config, cached)
+        # the second video has padding at its end, the last one no false caption
+        batch['inputs']['negative_texts'] = [['a blue aa', 'an aa'], ['a bb moves right'], []]
+        found.append(losses(model, batch))
+    assert {k.split('_')[1] for k in found[0]} == {'choice', 'reversal', 'neighbours'}
+    for key, value in found[0].items():
+        assert value > 0
+        torch.testing.assert_close(found[1][key], value, rtol=1e-4, atol=1e-5)
+
+
 def test_half_precision_is_near_and_half_as_large(config, tmp_path):
     weights, sizes, found = saved(config, tmp_path), {}, {}
     model = FinstaModel(backbone=config.model.backbone)
@@ -182,6 +202,26 @@ def test_a_killed_filling_goes_on_and_a_damaged_shard_is_named(config, tmp_path,
     assert filler.fill(step, samples) == {'kept': 3, 'added': 1, 'unreadable': 0}
     again = batch_of(config, True)
     assert torch.equal(again['inputs']['frames'].tokens, whole['inputs']['frames'].tokens)
+
+
+def test_videos_of_a_shard_with_flipped_tokens_are_done_again(config, tmp_path):
+    """The file keeps its length and everything that is read at opening."""
+    filler = Filler(build_backbone(config, saved(config, tmp_path)))
+    step, samples = feature_steps(config)[0]
+    filler.fill(step, samples)
+    whole = batch_of(config, True)['inputs']['frames'].tokens
+    shard, = (tmp_path / 'features' / 'features').glob('*.parquet')
+    data = bytearray(shard.read_bytes())
+    with step.store() as store:
+        row = store.get(key_of(samples[2]))
+    tokens = row.tokens[row.mask].tobytes()
+    # the value itself bears its length; statistics hold copies that nothing reads
+    data[data.index(len(tokens).to_bytes(4, 'little') + tokens) + 50] ^= 0xff
+    shard.write_bytes(data)
+    # the rows beside the damaged one go with their shard
+    assert filler.fill(step, samples) == {'kept': 0, 'added': 4, 'unreadable': 0}
+    assert torch.equal(batch_of(config, True)['inputs']['frames'].tokens, whole)
+    assert filler.fill(step, samples) == {'kept': 4, 'added': 0, 'unreadable': 0}
 
 
 def test_an_unreadable_video_is_noted_and_treated_as_without_a_cache(config, tmp_path):

@@ -1,6 +1,7 @@
 """Steps run once, failures show their log, results have mean and spread."""
 
 import json
+import shutil
 import sys
 import threading
 
@@ -20,6 +21,62 @@ def test_a_finished_step_is_skipped_until_it_changes(tmp_path):
     assert counter.read_text() == 'x'
     run_step('count', command, tmp_path / 'step', 1, stamp='new weights')
     assert counter.read_text() == 'xx'
+
+
+def test_a_step_whose_product_is_gone_runs_again(tmp_path):
+    product = tmp_path / 'made' / 'file'
+    command = [sys.executable, '-c', f"import pathlib; p = pathlib.Path({str(product)!r}); "
+               "p.parent.mkdir(); p.touch(); print('made it')"]
+    for _ in range(2):
+        run_step('make', command, tmp_path / 'step', 1, products=[product])
+        assert product.is_file()
+        product.unlink()
+        product.parent.rmdir()
+
+
+def test_a_step_that_ends_well_without_its_product_is_told(tmp_path):
+    with pytest.raises(StepError, match=r'ended without .*model\.bin') as error:
+        run_step('idle', [sys.executable, '-c', "print('nothing to do')"], tmp_path / 'step', 1,
+                 products=[tmp_path / 'model.bin'])
+    assert 'nothing to do' in str(error.value)
+    assert not (tmp_path / 'step' / 'done.json').exists()
+
+
+@pytest.mark.parametrize(('lost', 'again'), [
+    ('finsta/seed0/posttrain/backbone', ['finsta/0 posttrain']),
+    ('finsta/seed0/videoqa/train/last_checkpoint', ['finsta/0 videoqa']),
+    ('finsta/seed0/videoqa/metrics.json', ['finsta/0 videoqa test'])])
+def test_a_study_makes_again_what_was_deleted(tmp_path, monkeypatch, lost, again):
+    """Trainings and tests are stood in for by a script that writes what they leave."""
+    (tmp_path / 'tools').mkdir()
+    script = """
+import pathlib, sys
+args = sys.argv
+work = pathlib.Path(args[args.index('--work-dir') + 1])
+(work / 'backbone').mkdir(parents=True, exist_ok=True)
+(work / 'last_checkpoint').write_text(str(work / 'iter_1.pth'))
+if '--dump' in args:
+    pathlib.Path(args[args.index('--dump') + 1]).write_text('{"qa/acc": 50.0}')
+with open('ran.txt', 'a') as log:
+    log.write(str(work) + chr(10))
+"""
+    for name in ('train.py', 'test.py'):
+        (tmp_path / 'tools' / name).write_text(script)
+    monkeypatch.chdir(tmp_path)
+    study = Study('work', {'finsta': Arm('a.py')}, {'videoqa': Task('qa.py')}, [0], 'weights', 1)
+    study.repo = tmp_path
+    study.run()
+    assert len((tmp_path / 'ran.txt').read_text().split()) == 3
+    (tmp_path / 'ran.txt').unlink()
+    study.run()
+    assert not (tmp_path / 'ran.txt').exists()
+    gone = tmp_path / 'work' / lost
+    shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
+    study.run()
+    folders = {'finsta/0 posttrain': 'work/finsta/seed0/posttrain',
+               'finsta/0 videoqa': 'work/finsta/seed0/videoqa/train',
+               'finsta/0 videoqa test': 'work/finsta/seed0/videoqa/test'}
+    assert (tmp_path / 'ran.txt').read_text().split() == [folders[name] for name in again]
 
 
 def test_a_failed_step_shows_command_log_and_end_and_runs_again(tmp_path):
@@ -77,7 +134,7 @@ def test_stages_that_begin_alike_are_run_once(tmp_path):
     study.repo = tmp_path
     ran = []
 
-    def record(name, command, folder, threads, bar=None, stamp=''):
+    def record(name, command, folder, threads, bar=None, stamp='', products=()):
         ran.append((str(folder.relative_to(tmp_path)), command))
         if 'train.py' in command[1]:
             (folder / 'backbone').mkdir(parents=True)

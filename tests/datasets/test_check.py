@@ -3,12 +3,15 @@
 import csv
 import importlib.util
 import json
+import runpy
+import sys
 from pathlib import Path
 
 import pytest
 
 from finsta.datasets import MSVD, MSVDQA
 from finsta.datasets.check import check_splits, print_report
+from finsta.synthvl.writing import Plan, generate
 from finsta.utils.annotation_files import AnnotationError
 
 pytest.importorskip('av')
@@ -40,6 +43,27 @@ def test_what_is_missing_is_told(msvd_root, capsys):
     assert list(report['train']['unreadable']) == [str(clips / 'bb_0_2.avi')]
     assert 'not valid JSON' in report['val']['error'] and report['test']['rows'] == 2
     assert 'bb_0_2.avi: no decoder recognises it' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('name', ['msvd', 'msvd_qa', 'msrvtt', 'msrvtt_qa', 'webvid'])
+def test_each_data_set_has_a_check(name, tmp_path, monkeypatch, capsys):
+    """On what SynthVL writes in its layout: complete, but smaller than the publication."""
+    layout = name.removesuffix('_qa')
+    generate(Plan(layout, 'tiny', counts=(2, 1, 1), pairs=0), tmp_path, progress=False)
+
+    def check(*args):
+        monkeypatch.setattr(sys, 'argv', ['check.py', str(tmp_path), *args])
+        with pytest.raises(SystemExit) as done:
+            runpy.run_path(str(TOOLS / name / 'check.py'), run_name='__main__')
+        return done.value.code, capsys.readouterr().out
+
+    status, said = check('--open')
+    assert 'train: ' in said and ', 2 of 2 videos' in said
+    assert (status, said.count('INCOMPLETE')) == ((0, 0) if name == 'webvid' else (1, 3))
+    videos = [p for p in tmp_path.rglob('*') if p.suffix in ('.mp4', '.avi')]
+    min(videos).unlink()  # the first one is of the training split
+    status, said = check()
+    assert status == 1 and ', 1 of 2 videos' in said
 
 
 @pytest.mark.parametrize('form', ['csv', 'txt'])

@@ -1,11 +1,11 @@
-"""MSR-VTT's partitions, MSRVTT-QA and WebVid-like rows: layouts and documented complaints."""
+"""MSR-VTT's partitions and MSRVTT-QA: layouts and documented complaints."""
 
 import json
 import zipfile
 
 import pytest
 
-from finsta.datasets import MSRVTT, MSRVTTQA, WebVid
+from finsta.datasets import MSRVTT, MSRVTTQA
 from finsta.utils.annotation_files import AnnotationError
 
 SPLITS = {0: 'train', 1: 'train', 2: 'validate', 3: 'test', 4: 'test'}
@@ -112,24 +112,6 @@ def test_questions_in_both_forms(root):
     assert (sample.video_id, sample.text, sample.sample_id) == ('video1', 'what barks', 'qa7')
 
 
-def test_webvid_rows(tmp_path, clip_file):
-    folder = tmp_path / 'videos' / '000'
-    folder.mkdir(parents=True)
-    for name in ('a.mp4', 'b.mp4'):
-        (folder / name).symlink_to(clip_file)
-    rows = [{'video': '000/a.mp4', 'caption': ' a cat ', 'image_id': 3},
-            {'video': '000/a.mp4', 'caption': 'again'}, {'video': '000/b.mp4', 'caption': ''},
-            {'video': '000/gone.mp4', 'caption': 'not on disk'}]
-    (tmp_path / 'train.json').write_text(json.dumps(rows))
-    data = WebVid(data_root=str(tmp_path))
-    assert [(s.video_id, s.text, s.meta) for s in samples(data)] == [
-        ('a', 'a cat', {'image_id': 3}), ('a', 'again', {})]
-    assert data.tally.summary() == {'empty_caption': 1} and data.coverage == (1, 2)
-    edit(tmp_path / 'train.json', lambda d: d[1].pop('caption'))
-    with pytest.raises(AnnotationError, match="row 1, key 'caption'"):
-        WebVid(data_root=str(tmp_path))
-
-
 def test_the_published_partitions_have_their_sizes(shared_data, tmp_path, monkeypatch):
     """Rows counted on the real files, no video needed."""
     notes = shared_data / 'annotations' / 'msrvtt'
@@ -155,3 +137,11 @@ def test_a_pair_without_a_sentence_is_counted(root):
     assert data.tally.summary() == {'empty_caption': 1}
     train = MSRVTT(data_root=str(root), partition='1k-A')
     assert 'video3' not in {s.video_id for s in samples(train)}  # still held out
+
+
+def test_a_test_pair_in_the_training_list_is_counted(root):
+    (root / 'train_list_jsfusion.txt').write_text('video1\nvideo4\n')
+    data = MSRVTT(data_root=str(root), partition='1k-A', rows='video')
+    assert data.tally.summary() == {'video_in_two_splits': 1} and len(data) == 2
+    (root / 'test_1kA.csv').unlink()  # training needs no pairs
+    assert not MSRVTT(data_root=str(root), partition='1k-A').tally.summary()

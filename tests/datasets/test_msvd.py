@@ -72,3 +72,24 @@ def test_unreadable_json(msvd_root):
     (msvd_root / 'training_label.json').write_text('[{"id": ')
     with pytest.raises(AnnotationError, match='not valid JSON'):
         MSVD(data_root=str(msvd_root))
+
+
+@pytest.mark.parametrize('line', ['aa_0_1 bb_0_2', 'zz_0_1.avi  extra', 'a video.avi'])
+def test_a_list_line_with_blanks_is_named(msvd_root, line):
+    with open(msvd_root / 'train_list.txt', 'a') as file:
+        file.write(line + '\n')
+    with pytest.raises(AnnotationError, match=f"train_list.txt, row 3: '{line}' is no video id"):
+        MSVD(data_root=str(msvd_root))
+
+
+def test_a_video_in_two_split_lists_is_counted_and_kept(msvd_root):
+    with open(msvd_root / 'test_list.txt', 'a') as file:
+        file.write('aa_0_1\n')
+    train = MSVD(data_root=str(msvd_root), rows='video')
+    test = MSVD(data_root=str(msvd_root), split='test', test_mode=True)
+    for data in (train, test):
+        assert data.tally.summary() == {'video_in_two_splits': 1}
+        assert 'aa_0_1' in {data.get_sample(i).video_id for i in range(len(data))}
+    assert not MSVD(data_root=str(msvd_root), split='val').tally.summary()
+    (msvd_root / 'test_list.txt').unlink()  # a list that is not there is not asked for
+    assert not MSVD(data_root=str(msvd_root)).tally.summary()

@@ -34,15 +34,21 @@ def test_questions_clips_and_classes(msvd_root):
     assert [s.answer_id for s in samples(few)] == [0, -1, 0, -1, 0, -1]
 
 
-def test_csv_form_gives_the_same(msvd_root):
-    expected = samples(MSVDQA(data_root=str(msvd_root)))
-    rows = json.loads((msvd_root / 'train_qa.json').read_text())
-    (msvd_root / 'train_qa.json').unlink()
-    with open(msvd_root / 'train.csv', 'w', newline='') as file:
+def as_csv(root, change=lambda rows: None):
+    """The training questions in the csv form, changed; the JSON goes."""
+    rows = [[r['video_id'], 96, 64, r['question'], r['answer'], r['id']]
+            for r in json.loads((root / 'train_qa.json').read_text())]
+    change(rows)
+    (root / 'train_qa.json').unlink()
+    with open(root / 'train.csv', 'w', newline='') as file:
         writer = csv.writer(file)
         writer.writerow(['video', 'width', 'height', 'question', 'answer', 'qid'])
-        writer.writerows([r['video_id'], 96, 64, r['question'], r['answer'], r['id']]
-                         for r in rows)
+        writer.writerows(rows)
+
+
+def test_csv_form_gives_the_same(msvd_root):
+    expected = samples(MSVDQA(data_root=str(msvd_root)))
+    as_csv(msvd_root)
     assert samples(MSVDQA(data_root=str(msvd_root))) == expected
 
 
@@ -56,6 +62,32 @@ def test_bad_rows(msvd_root, change, words):
     edit(msvd_root / 'train_qa.json', change)
     with pytest.raises(AnnotationError, match=words):
         MSVDQA(data_root=str(msvd_root))
+
+
+@pytest.mark.parametrize('column,value,words', [
+    (0, 'vidx', "row 2, key 'video': is 'vidx', expected a number"),
+    (0, '', "row 2, key 'video': is ''"), (0, '3.0', "row 2, key 'video'"),
+    (0, '\u00b2', "row 2, key 'video'"), (0, '-3', "row 2, key 'video'"),
+    (0, 99, 'row 2.*vid99 is not in youtube_mapping.txt'),
+    (5, 0, "'qa0' stands in rows 0 and 2"), (5, ' ', "row 2, key 'qid': is empty")])
+def test_bad_csv_rows(msvd_root, column, value, words):
+    as_csv(msvd_root, lambda rows: rows[2].__setitem__(column, value))
+    with pytest.raises(AnnotationError, match=words):
+        MSVDQA(data_root=str(msvd_root))
+
+
+@pytest.mark.parametrize('form', ['json', 'csv'])
+def test_odd_questions_are_kept(msvd_root, form):
+    odd = ['\U0001f600 \U0001f44d?', '\u8c01\u5728\u9a91\u9a6c\uff1f',
+           ' '.join(['why'] * 10_000)]
+    if form == 'csv':
+        as_csv(msvd_root, lambda rows: [r.__setitem__(3, q)
+                                        for r, q in zip(rows, odd, strict=False)])
+    else:
+        edit(msvd_root / 'train_qa.json', lambda rows: [
+            r.update(question=q) for r, q in zip(rows, odd, strict=False)])
+    data = MSVDQA(data_root=str(msvd_root))
+    assert [s.text for s in samples(data)[:3]] == odd and not data.tally.summary()
 
 
 def test_empty_question_is_counted(msvd_root):

@@ -16,5 +16,8 @@ def test_any_extension_duplicates_and_folders(tmp_path):
     assert index.get('a') == str(tmp_path / 'a.mp4') and index.get('b').endswith('b.WEBM')
     assert index.get('c').endswith('c.avi') and index.tally['two_files_of_one_id'] == 1
     assert index.get('notes') is None and index.get('d') is None and len(index) == 3
-    assert VideoIndex(tmp_path, recursive=True).get('d').endswith('sub/d.mkv')
+    (tmp_path / 'sub' / 'a.mkv').touch()
+    deep = VideoIndex(tmp_path, recursive=True)
+    assert deep.get('sub/d').endswith('sub/d.mkv') and deep.get('d') is None
+    assert deep.get('a').endswith('a.mp4') and deep.get('sub/a').endswith('sub/a.mkv')
     assert len(VideoIndex(tmp_path / 'none')) == 0

@@ -34,15 +34,21 @@ class WordsParser:
 
 
 @pytest.fixture
-def demo(monkeypatch, tmp_path):
+def real_demo(monkeypatch, tmp_path):
+    """The demo with all its real parts."""
     monkeypatch.chdir(tmp_path)
     SG_PARSERS.import_from_location()
-    monkeypatch.setitem(SG_PARSERS.module_dict, 'RuleTextParser', WordsParser)
     spec = importlib.util.spec_from_file_location('own_video', ROOT / 'demo' / 'own_video.py')
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, 'own_video', module)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def demo(real_demo, monkeypatch):
+    monkeypatch.setitem(SG_PARSERS.module_dict, 'RuleTextParser', WordsParser)
+    return real_demo
 
 
 @pytest.fixture
@@ -132,3 +138,108 @@ def test_sentence_without_any_node_still_gives_a_page(demo, clip, tmp_path, caps
     assert demo.main([str(clip), 'hm', '--out', str(tmp_path / 'p.html')]) == 0
     assert 'no object and no action' in capsys.readouterr().err
     assert 'No node of the text was found' in (tmp_path / 'p.html').read_text()
+
+
+SAID = 'A red circle moves to the right.'
+
+
+@pytest.fixture
+def folders(tmp_path_factory):
+    """Tiny random models in folders as transformers writes them: clip, a closed detector, an
+    open-vocabulary one."""
+    import transformers
+    torch.manual_seed(0)
+    characters = 'abcdefghijklmnopqrstuvwxyz0123456789._-'
+    words = [*characters, *(f'{c}</w>' for c in characters), '<|startoftext|>', '<|endoftext|>']
+    vocab = {word: i for i, word in enumerate(words)}
+    end = len(vocab) - 1
+    tokenizer = transformers.CLIPTokenizer(vocab=vocab, merges=[], model_max_length=64)
+    layer = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2)
+    text = dict(layer, vocab_size=len(vocab), max_position_embeddings=64, eos_token_id=end,
+                bos_token_id=end - 1, pad_token_id=end)
+    root = tmp_path_factory.mktemp('models')
+
+    def save(name, model, processor, with_words=True):
+        model.save_pretrained(root / name)
+        if with_words:
+            tokenizer.save_pretrained(root / name)
+        (root / name / 'preprocessor_config.json').write_text(json.dumps(processor))
+        return str(root / name)
+    clip = transformers.CLIPModel(transformers.CLIPConfig(
+        text_config=text, vision_config=dict(layer, image_size=32, patch_size=8),
+        projection_dim=16))
+    resnet = transformers.ResNetConfig(embedding_size=8, hidden_sizes=[8, 8, 8, 16],
+                                       depths=[1, 1, 1, 1], out_features=['stage4'])
+    detr = transformers.DetrForObjectDetection(transformers.DetrConfig(
+        use_timm_backbone=False, backbone_config=resnet, backbone=None,
+        use_pretrained_backbone=False, d_model=16, encoder_layers=1, decoder_layers=1,
+        encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=16,
+        decoder_ffn_dim=16, num_queries=4, id2label={0: 'cat', 1: 'dog'},
+        label2id={'cat': 0, 'dog': 1}))
+    owl = transformers.Owlv2ForObjectDetection(transformers.Owlv2Config(
+        text_config=text, vision_config=dict(layer, image_size=32, patch_size=16),
+        projection_dim=16))
+    return {
+        'clip': save('clip', clip, dict(
+            image_processor_type='CLIPImageProcessor', size=dict(shortest_edge=32),
+            crop_size=dict(height=32, width=32))),
+        'closed': save('closed', detr, dict(image_processor_type='DetrImageProcessor', size=dict(
+            shortest_edge=64, longest_edge=96)), False),
+        'open': save('open', owl, dict(
+            image_processor_type='Owlv2ImageProcessor', processor_class='Owlv2Processor',
+            size=dict(height=32, width=32)))}
+
+
+def test_shipped_text_parser_and_shipped_backbone(real_demo, clip, capsys):
+    """No stand-in: the text model and the tiny CLIP4Clip of the package."""
+    pytest.importorskip('spacy')
+    weights = ROOT / 'finsta/weights/clip4clip_tiny'
+    assert real_demo.main([str(clip), SAID, '--out', 'p.html', '--checkpoint', str(weights),
+                           '--against', 'A blue square stops.']) == 0, capsys.readouterr().err
+    html = Path('p.html').read_text(encoding='utf-8')
+    assert 'RuleTextParser' in html and '2 of 2 objects and actions' in html
+    assert 'Video-text similarity' in html and 'A blue square stops.' in html
+    frames = np.zeros((8, 48, 48, 3), np.uint8)
+    scores = real_demo.similarities(weights, frames, [SAID, 'A blue square stops.'])
+    assert all(-1e3 < s < 1e3 for s in scores) and scores[0] != scores[1]
+
+
+@pytest.mark.parametrize(('kind', 'labels'), [('closed', {'cat', 'dog'}), ('open', {'circle'})])
+def test_detector_folder(real_demo, folders, clip, kind, labels):
+    """An open-vocabulary detector looks for the objects of the sentence."""
+    args = real_demo.parse_args([str(clip), SAID, '--detector', folders[kind],
+                                 '--max-frames', '3'])
+    tsg = SG_PARSERS.build(dict(type='RuleTextParser')).parse([SAID])[0]
+    asked = []
+    build = SG_PARSERS.build
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SG_PARSERS, 'build', lambda c: asked.append(c) or build(dict(
+            c, score_thr=0.0)))
+        frames, _, dsg = real_demo.see(args, tsg)
+    assert len(asked) == 1 and len(frames) == len(dsg.frames) == 3
+    seen = {n.label for f in dsg.frames for n in f.nodes if n.kind == 'object'}
+    assert seen and seen <= labels
+
+
+def test_detector_and_clip_folders_through_main(real_demo, folders, clip, capsys):
+    assert real_demo.main([
+        str(clip), SAID, '--out', 'p.html', '--detector', folders['open'], '--classes', 'circle',
+        '--clip', folders['clip'], '--max-frames', '3']) == 0, capsys.readouterr().err
+    html = Path('p.html').read_text(encoding='utf-8')
+    assert 'DetectorVideoParser' in html and 'FrozenSimilarityMatcher' in html
+
+
+def test_the_first_error_of_a_detector_is_the_one_shown(real_demo, folders, clip, capsys):
+    """Not that of a second try with other options."""
+    config = Path(folders['closed'], 'preprocessor_config.json')
+    config.write_text(json.dumps({'image_processor_type': 'NoSuchProcessor'}))
+    assert real_demo.main([str(clip), SAID, '--detector', folders['closed']]) == 2
+    err = capsys.readouterr().err
+    assert 'NoSuchProcessor' in err or 'image processor' in err
+    assert 'fixed classes' not in err
+
+
+def test_classes_for_a_detector_that_has_its_own_are_refused(real_demo, folders, clip, capsys):
+    assert real_demo.main([str(clip), SAID, '--detector', folders['closed'],
+                           '--classes', 'bird']) == 2
+    assert 'fixed classes' in capsys.readouterr().err

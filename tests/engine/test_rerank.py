@@ -71,7 +71,7 @@ class Runner:
         pass
 
 
-def loop(backbone, k):
+def loop(backbone, k, fp16=False):
     from mmengine.evaluator import Evaluator
     from mmengine.model import BaseDataPreprocessor
     from torch.utils.data import DataLoader
@@ -91,7 +91,7 @@ def loop(backbone, k):
     found = RerankTestLoop.__new__(RerankTestLoop)
     found._runner, found.dataloader = Runner(model), loader
     found.evaluator = Evaluator(RetrievalMetric())
-    found.k, found.batch_size = k, 5
+    found.k, found.batch_size, found.fp16 = k, 5, fp16
     return found
 
 
@@ -106,3 +106,33 @@ def test_the_matcher_repairs_what_the_cosine_cannot_tell():
 def test_a_backbone_that_cannot_match_is_refused():
     with pytest.raises(TypeError, match=r'Linear has no match_logits'):
         loop(torch.nn.Linear(1, 1), 2).run()
+
+
+def test_nan_match_scores_raise():
+    class Overflown(Backbone):
+        def match_logits(self, text, video):
+            return super().match_logits(text, video) * torch.nan
+
+    with pytest.raises(ValueError, match='NaN scores'):
+        loop(Overflown(), 2).run()
+
+
+@pytest.mark.parametrize('fp16', [False, True])
+def test_fp16_encodes_and_matches_under_autocast(fp16):
+    seen = {}
+
+    class Watched(Backbone):
+        def encode_video(self, *args):
+            seen['video'] = torch.is_autocast_enabled('cpu')
+            return super().encode_video(*args)
+
+        def encode_text(self, texts):
+            seen['text'] = torch.is_autocast_enabled('cpu')
+            return super().encode_text(texts)
+
+        def match_logits(self, text, video):
+            seen['match'] = torch.is_autocast_enabled('cpu')
+            return super().match_logits(text, video)
+
+    assert loop(Watched(), 12, fp16).run()['rerank/t2v_R1'] == 100
+    assert seen == dict(video=fp16, text=fp16, match=fp16)

@@ -1,13 +1,12 @@
-"""FinstaModel: gradients by stage, ablations, and the promise that inference costs nothing."""
+"""FinstaModel: gradients by stage, losses, ablations. That inference costs nothing is in the
+backbones' contract."""
 
 import copy
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from finsta.models import FinstaModel
-from finsta.registry import BACKBONES
 from tests.models.tiny import BACKBONE, TEACHER, TRANSFER, batch
 
 
@@ -134,63 +133,6 @@ def test_neighbours_compete_beside_the_hosts_own_objective():
     # one group of three, all in the batch: the same contrast as the host's own
     assert torch.allclose(losses['loss_neighbours_itc'], plain['loss_itc'], atol=1e-5)
     assert torch.allclose(losses['loss_itc'], plain['loss_itc'], atol=1e-5)
-
-
-class _Record(TorchDispatchMode):
-    """Names and shapes of every tensor operation that runs."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls: list[tuple] = []
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
-        self.calls.append((str(func), tuple(out.shape) if isinstance(out, torch.Tensor) else None))
-        return out
-
-
-def _run(backbone, data) -> tuple[list, torch.Tensor]:
-    backbone.eval()
-    with torch.no_grad(), _Record() as record:
-        video = backbone.encode_video(backbone.preprocess_frames(data['inputs']['frames']))
-        text = backbone.encode_text(data['inputs']['texts'])
-        scores = backbone.similarity(text, video)
-    return record.calls, scores
-
-
-def test_inference_after_post_training_is_the_plain_backbones(tmp_path):
-    model = _model().train()
-    data = batch()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-    _total(model(**data, mode='loss')).backward()
-    optimizer.step()
-    model.backbone.save(tmp_path)
-    alone = BACKBONES.build({**BACKBONE, 'pretrained': str(tmp_path)})
-    plain = BACKBONES.build(BACKBONE)
-    assert list(alone.state_dict()) == list(plain.state_dict()) == list(
-        model.backbone.state_dict())
-    calls_alone, scores = _run(alone, data)
-    calls_plain, before = _run(plain, data)
-    _, inside = _run(model.backbone, data)
-    assert calls_alone == calls_plain
-    assert torch.equal(scores, inside) and not torch.equal(scores, before)
-
-
-def test_attaching_structure_changes_nothing():
-    data = batch()
-    torch.manual_seed(3)
-    plain = FinstaModel(BACKBONE).eval()
-    keys = {k: v.clone() for k, v in plain.backbone.state_dict().items()}
-    torch.manual_seed(3)
-    attached = _model_with_seed(3).eval()
-    for key, value in attached.backbone.state_dict().items():
-        assert torch.equal(value, keys[key])
-    assert torch.equal(_run(plain.backbone, data)[1], _run(attached.backbone, data)[1])
-
-
-def _model_with_seed(seed: int) -> FinstaModel:
-    torch.manual_seed(seed)
-    return FinstaModel(BACKBONE, teacher=TEACHER, transfer=TRANSFER)
 
 
 def test_mistakes_are_named():

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from finsta.structures import DynamicSceneGraph, SceneGraph
+from finsta.synthvl.world import make_scene
 from finsta.synthvl.writing import Plan, generate
 
 TINY = dict(size='tiny', counts=(5, 2, 2), pairs=1, chunk=4)
@@ -54,6 +55,17 @@ def test_gold_reads_back_for_every_video(whole):
     assert not listed & {v for p in pairs for v in p['videos']}
 
 
+def test_gold_names_the_background_of_each_video(tmp_path):
+    difficulty = dict(backgrounds=('moving', 'noise'), staged=0.0)
+    generate(Plan(size='tiny', counts=(6, 0, 0), pairs=0, chunk=4, difficulty=difficulty),
+             tmp_path / 'msvd', progress=False)
+    rows = _rows(tmp_path / 'msvd' / 'gold' / 'videos.jsonl.gz')
+    found = [make_scene(0, i, **difficulty).background.kind for i in range(6)]
+    assert [r['background'] for r in rows] == found and set(found) == {'moving', 'noise'}
+    shots = make_scene(0, 0, backgrounds=('plain', 'gradient'), shots=(6, 6))
+    assert shots.background_kind == 'gradient+plain'
+
+
 def test_a_second_call_does_nothing_and_another_plan_is_refused(whole):
     out, summary = whole
     before = {p: p.stat().st_mtime_ns for p in out.rglob('*')}
@@ -86,6 +98,58 @@ def test_killed_and_resumed_equals_uninterrupted(whole, tmp_path):
     (out / 'YouTubeClips' / '.SynthVL0009_0_3.part.avi').write_bytes(b'half')
     generate(Plan(**TINY), out, progress=False)
     assert _bytes(out) == _bytes(whole[0])
+
+
+@pytest.mark.slow
+def test_killed_with_two_workers_and_resumed_equals_uninterrupted(whole, tmp_path):
+    if not Path('/proc/self/task').exists():
+        pytest.skip('needs /proc')
+    out = tmp_path / 'killed'
+    code = ('from pathlib import Path; from finsta.synthvl.writing import Plan, generate; '
+            f'generate(Plan(**{TINY!r}), Path({str(out)!r}), workers=2, progress=False)')
+    process = subprocess.Popen([sys.executable, '-c', code], cwd=ROOT,
+                               env={**os.environ, 'PYTHONPATH': str(ROOT)})
+    end = time.monotonic() + 120
+    while time.monotonic() < end and not list(out.glob('YouTubeClips/*.avi')):
+        time.sleep(0.002)
+    workers = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (out / 'synthvl.json').exists(), 'it finished before it could be killed'
+    assert len(workers) >= 2
+    while time.monotonic() < end and any(map(_running, workers)):
+        time.sleep(0.01)
+    generate(Plan(**TINY), out, workers=2, progress=False)
+    assert _bytes(out) == _bytes(whole[0])
+
+
+@pytest.mark.slow
+def test_a_worker_stops_in_the_middle_of_its_chunk_when_the_run_is_killed(tmp_path):
+    """So that none writes beside the resumed run; left alone, it would finish its chunk."""
+    if not Path('/proc/self/task').exists():
+        pytest.skip('needs /proc')
+    plan = dict(size='tiny', counts=(400, 0, 0), pairs=0, chunk=200)
+    out = tmp_path / 'killed'
+    code = ('from pathlib import Path; from finsta.synthvl.writing import Plan, generate; '
+            f'generate(Plan(**{plan!r}), Path({str(out)!r}), workers=2, progress=False)')
+    process = subprocess.Popen([sys.executable, '-c', code], cwd=ROOT,
+                               env={**os.environ, 'PYTHONPATH': str(ROOT)})
+    end = time.monotonic() + 120
+    while time.monotonic() < end and not list(out.glob('YouTubeClips/*.avi')):
+        time.sleep(0.01)
+    workers = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    while time.monotonic() < end and any(map(_running, workers)):
+        time.sleep(0.01)
+    assert len(list(out.glob('YouTubeClips/*.avi'))) < 100
+
+
+def _running(pid):
+    try:
+        return Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0] != 'Z'
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_wrong_plans_are_named():

@@ -16,7 +16,7 @@ TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'analysis' / 'benchmark_s
 @pytest.mark.slow
 def test_rows_and_ratios(tool, tmp_path):
     done = tool('analysis/benchmark_stgt.py', '--batch', 1, '--frames', 3, '--cells', 16, '--dim',
-                16, '--heads', 2, '--clusters', 2, '--density-clusters', 1, 8, '--noise', 0.01,
+                32, '--heads', 2, '--clusters', 2, '--density-clusters', 1, 8, '--noise', 0.01,
                 '--threads', 1, '--repeats', 1, '--steps', 1, '--out', 'b.json')
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / 'b.json').read_text())
@@ -24,7 +24,10 @@ def test_rows_and_ratios(tool, tmp_path):
     assert row['banded_speedup'] == pytest.approx(row['dense']['step_s']
                                                   / row['banded']['step_s'])
     assert all(row[form]['forward_s'] <= row[form]['step_s'] for form in
-               ('banded', 'sparse', 'dense'))
+               ('banded', 'sparse', 'auto', 'dense'))
+    assert row['auto_speedup'] == pytest.approx(row['dense']['step_s'] / row['auto']['step_s'])
+    # two clusters: positions, left in, would join them
+    assert row['density'] <= row['formed'] and 0.4 < row['density'] < 0.6
     # one cluster with little noise: every pair of neighbouring frames is an edge
     assert one['density'] == one['formed'] == 1
     assert many['density'] < 1 and many['density'] <= many['formed']

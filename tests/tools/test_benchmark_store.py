@@ -18,6 +18,7 @@ def test_both_tables_are_measured_and_shown(tmp_path):
     assert _module('benchmark_store').main(args) == 0
     data = json.loads(out.read_text())
     assert list(data['tables']) == ['texts', 'videos'] and '--rows 12' in data['command']
+    assert {'commit', 'machine', 'threads', 'versions'} <= set(data)
     for table in data['tables'].values():
         rates = [v for k, v in table.items() if 'wall_second' in k]
         assert len(rates) == 4 and all(math.isfinite(v) and v > 0 for v in rates)

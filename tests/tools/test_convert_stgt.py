@@ -1,6 +1,7 @@
 """STGT's converter: every name of the released checkpoint at full size, on the meta device, and a
 small checkpoint converted for real."""
 
+import json
 import runpy
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import torch
 
 from finsta.models.backbones.checkpoint import CheckpointError, compare, load_backbone
 from finsta.models.backbones.convert import rename
+from finsta.models.backbones.tokenizers import load_tokenizer
 from finsta.registry import BACKBONES
+from tests.small_msvd import make_msvd
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'convert' / 'stgt_to_finsta.py'
 
@@ -141,3 +144,47 @@ def test_a_small_checkpoint_is_converted(tool, tmp_path):
     torch.save(state, tmp_path / 'released.pth')
     with pytest.raises(CheckpointError, match=r'q_bias stands without .*v_bias'):
         tool['main'](command)
+
+
+# num_queries, embed_dim and the data's size; vision, text, adapter and tokeniser are the folder's
+FEW = [*(f'model.backbone.{key}' for key in ('num_queries=3', 'embed_dim=16', 'num_frames=4')),
+       *(f'{loader}_dataloader.{key}' for loader in ('train', 'val', 'test')
+         for key in ('num_workers=0', 'persistent_workers=False', 'batch_size=2'))]
+
+
+@pytest.fixture
+def converted(tool, tmp_path):
+    """A random checkpoint with the released names and a stored position table, converted; MSVD
+    beside it."""
+    make_msvd(tmp_path / 'data' / 'msvd')
+    words = len(load_tokenizer('tiny'))
+    shapes = released(88, 64, 1, 2, 1, 32, 48, words, 4, 8, 3, 16, 4, 32)
+    state = {k: torch.randn(s) * 0.1 for k, s in shapes.items()}
+    state['Qformer.bert.embeddings.position_ids'] = torch.arange(32)[None]
+    torch.save({'model': state}, tmp_path / 'released.pth')
+    tool['main']([str(tmp_path / 'released.pth'), str(tmp_path / 'checkpoints/stgt'),
+                  '--tokenizer', 'tiny'])
+    return 'checkpoints/stgt'
+
+
+def test_the_converted_folder_is_tested_with_the_shipped_config(converted, tool_in, tmp_path):
+    """Without BLIP-2: the suite has no network."""
+    done = tool_in(tmp_path)(
+        'test.py', 'configs/stgt/retrieval_msvd.py', converted, '--dump', 'out.json',
+        '--cfg-options', *FEW)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+    metrics = json.loads((tmp_path / 'out.json').read_text())
+    assert {'retrieval/t2v_R1', 'rerank/t2v_R1'} <= set(metrics)
+
+
+@pytest.mark.slow
+def test_fine_tuning_begins_at_the_converted_folder(converted, tool_in, tmp_path):
+    run = tool_in(tmp_path)
+    few = [*FEW, 'train_cfg.max_iters=1', 'train_cfg.val_interval=1']
+    done = run('train.py', 'configs/stgt/retrieval_msvd.py', '--work-dir', 'run', '--no-validate',
+               '--cfg-options', *few, f'load_from={converted}')
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+    assert 'tensors loaded from checkpoints/stgt' in done.stdout + done.stderr
+    # the written config has the sizes that the weights need: BLIP-2 is not read here either
+    done = run('test.py', 'run/retrieval_msvd.py', 'run/iter_1.pth', '--dump', 'out.json')
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]

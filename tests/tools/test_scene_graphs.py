@@ -43,7 +43,10 @@ class FirstWordParser:
 
 @SG_PARSERS.register_module()
 class FileSizeParser:
+    def __init__(self, delay=0.0):
+        self.delay = delay
     def read(self, path):
+        time.sleep(self.delay)
         data = open(path, 'rb').read()
         if not data:
             raise OSError(f'{path}: file is empty')
@@ -142,8 +145,8 @@ def test_one_bad_text_or_a_dying_worker_costs_nothing_else(folder, call):
     assert 'please die' in listed and '2 not parsed' in listed
 
 
-def slow_run(folder, *args):
-    """parse_text.py in a process of its own that flushes often, so that shards appear soon."""
+def slow_run(folder, *args, tool='parse_text'):
+    """A tool in a process of its own that flushes often, so that shards appear soon."""
     script = folder / 'often.py'
     script.write_text(
         f'import runpy, sys\nsys.path.insert(0, {str(TOOLS)!r})\n'
@@ -151,7 +154,7 @@ def slow_run(folder, *args):
         '    from finsta.parsing.runner import RunOptions\n'
         '    RunOptions.__init__.__defaults__ = tuple(\n'
         '        0.3 if v == 10.0 else v for v in RunOptions.__init__.__defaults__)\n'
-        f'    runpy.run_path({str(TOOLS / "parse_text.py")!r}, run_name="__main__")\n')
+        f'    runpy.run_path({str(TOOLS / f"{tool}.py")!r}, run_name="__main__")\n')
     return subprocess.Popen([sys.executable, str(script), *map(str, args)], cwd=folder,
                             env=command(folder, 'parse_text')['env'],
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -174,6 +177,33 @@ def test_killed_run_resumes(folder, call):
     assert f'{60 - kept} parsed, {kept} already there' in out
     store = GraphStore(folder / 'store')
     assert all(store.get_text(line) for line in lines) and not store.damaged
+
+
+@SLOW
+def test_videos_killed_with_two_workers_and_resumed_equal_the_uninterrupted_run(folder, call):
+    (folder / 'clips').mkdir()
+    names = [f'clip{i:02d}' for i in range(40)]
+    for i, name in enumerate(names):
+        (folder / 'clips' / f'{name}.mp4').write_bytes(b'x' * (i + 1) if i % 7 else b'')
+    args = ('--videos', 'clips', '--import', 'parsers_of_test', '--parser', 'FileSizeParser',
+            '--quiet', '--workers', '2')
+    run = slow_run(folder, *args, '--out', 'store', '--parser-args', 'delay=0.2',
+                   tool='parse_video')
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and len(list((folder / 'store').glob('videos/*.parquet'))) < 2:
+        time.sleep(0.05)
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    kept = len(list(GraphStore(folder / 'store').video_keys()))
+    assert 1 <= kept < 34
+    out = call('parse_video', *args, '--out', 'store')
+    assert f'{34 - kept} parsed, {kept} already there, 6 not parsed' in out
+    call('parse_video', *args, '--out', 'whole')
+    killed, whole = GraphStore(folder / 'store'), GraphStore(folder / 'whole')
+    assert set(killed.video_keys()) == set(whole.video_keys()) and not killed.damaged
+    assert all(killed.get_video(name) == whole.get_video(name) for name in names)
+    assert sorted(killed.failures) == sorted(whole.failures)
+    assert [f.key for f in sorted(whole.failures)] == names[::7]
 
 
 @SLOW
@@ -301,6 +331,38 @@ def test_mistakes_end_in_a_sentence(folder, call, args, message):
     (folder / 'mine.txt').write_text('one line\n')
     assert message in call('parse_text', *args, '--out', 'store', '--workers', '0', '--quiet',
                            '--import', 'parsers_of_test', status=2)
+
+
+@pytest.mark.parametrize(('tool', 'source', 'parser', 'args', 'message'), [
+    ('parse_video', '--videos', 'DetectorVideoParser', 'clip=models/clip',
+     'DetectorVideoParser takes no clip; it takes detector, scorer, '),
+    ('parse_video', '--videos', 'FileSizeParser', 'size=1', 'takes no size; it takes delay'),
+    ('parse_text', '--texts', 'FirstWordParser', 'dealy=1', 'takes no dealy; it takes delay')])
+def test_an_argument_that_the_parser_lacks_is_named(folder, call, tool, source, parser, args,
+                                                    message):
+    (folder / 'list.txt').write_text('clip.mp4\n')
+    out = call(tool, source, 'list.txt', '--out', 'store', '--import', 'parsers_of_test',
+               '--parser', parser, '--parser-args', args, '--workers', 2, status=2)
+    assert message in out and 'TypeError' not in out
+    assert not (folder / 'store').exists()
+
+
+def test_examples_of_the_help_give_arguments_that_exist():
+    """The parser arguments of the built-in parsers in the tools' own examples."""
+    import inspect
+    shown = 0
+    for tool in ('parse_video', 'parse_text'):
+        page = (TOOLS / f'{tool}.py').read_text().split('"""')[1].replace('\\\\\n', ' ')
+        for line in page.splitlines():
+            words = line.split()
+            if '--parser-args' not in words or SG_PARSERS.get(
+                    words[words.index('--parser') + 1]) is None:
+                continue
+            taken = inspect.signature(SG_PARSERS.get(words[words.index('--parser') + 1]))
+            given = [w.split('=')[0] for w in words[words.index('--parser-args') + 1:] if '=' in w]
+            assert given and set(given) <= set(taken.parameters), line
+            shown += 1
+    assert shown == 2
 
 
 def test_inspect_does_not_hide_the_standard_library(folder):

@@ -4,8 +4,6 @@ import pytest
 import torch
 
 from finsta.utils.segments import (
-    masked_mean,
-    masked_softmax,
     segment_logsumexp,
     segment_mean,
     segment_softmax,
@@ -65,21 +63,3 @@ def test_bf16_sums_in_fp32():
     x[0] = 4096.
     out = segment_mean(x, torch.zeros(4096, dtype=torch.long), 1)
     assert out.dtype == torch.bfloat16 and float(out) == 2.0
-
-
-def test_masked_mean_and_softmax():
-    x = torch.randn(2, 3, 4, requires_grad=True)
-    mask = torch.tensor([[True, False, True], [False, False, False]])
-    mean = masked_mean(x, mask)
-    torch.testing.assert_close(mean[0], x[0, [0, 2]].mean(0))
-    assert (mean[1] == 0).all()
-    weight = masked_softmax(x[..., 0], mask)
-    torch.testing.assert_close(weight[0, [0, 2]], x[0, [0, 2], 0].softmax(0))
-    assert weight[0, 1] == 0 and (weight[1] == 0).all()
-    (mean.sum() + weight.square().sum()).backward()
-    assert x.grad.isfinite().all() and (x.grad[1] == 0).all()
-
-
-def test_masked_positions_may_hold_nan():
-    x = torch.tensor([[[1.], [float('nan')]]])
-    assert masked_mean(x, torch.tensor([[True, False]])).tolist() == [[1.]]

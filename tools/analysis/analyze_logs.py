@@ -26,7 +26,8 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__.split('\n', maxsplit=1)[0], epilog=__doc__.split('\n\n', 1)[1],
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('what', choices=['table', 'plot', 'speed'])
+    parser.add_argument('what', choices=['table', 'plot', 'speed'],
+                        help='numbers, curves or seconds an iteration')
     parser.add_argument('runs', nargs='+', help='work directories')
     parser.add_argument('--keys', nargs='+', help='scalars (default: all; plot: loss)')
     parser.add_argument('--last', type=int, default=5, help='entries that the table averages at '

@@ -36,10 +36,14 @@ VIT_B16 = dict(
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
-    parser.add_argument('--size', choices=('tiny', 'vit-b16'), default='tiny')
-    parser.add_argument('--batch', type=int, default=8)
-    parser.add_argument('--repeats', type=int, default=3)
-    parser.add_argument('--dtype', choices=('fp16', 'fp32'), default='fp16')
+    parser.add_argument('--size', choices=('tiny', 'vit-b16'), default='tiny',
+                        help='of the frame tower (default: %(default)s)')
+    parser.add_argument('--batch', type=int, default=8,
+                        help='videos at a time (default: %(default)s)')
+    parser.add_argument('--repeats', type=int, default=3,
+                        help='timed runs; the median is kept (default: %(default)s)')
+    parser.add_argument('--dtype', choices=('fp16', 'fp32'), default='fp16',
+                        help='of the stored features (default: %(default)s)')
     parser.add_argument('--out', help='JSON file')
     return parser.parse_args()
 

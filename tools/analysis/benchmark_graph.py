@@ -34,22 +34,30 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--out', type=Path, default=None, help='JSON file; .md is put beside it')
-    parser.add_argument('--cases', nargs='*', default=list(CASES), choices=list(CASES))
-    parser.add_argument('--dtypes', nargs='*', default=['fp32', 'bf16'], choices=['fp32', 'bf16'])
+    parser.add_argument('--cases', nargs='*', default=list(CASES), choices=list(CASES),
+                        help='graphs x nodes of each (default: all)')
+    parser.add_argument('--dtypes', nargs='*', default=['fp32', 'bf16'], choices=['fp32', 'bf16'],
+                        help='default: both')
     parser.add_argument('--modes', nargs='*', default=['eager', 'compiled'],
-                        choices=['eager', 'compiled'])
-    parser.add_argument('--back-ends', nargs='*', default=list(BACK_ENDS), choices=BACK_ENDS)
+                        choices=['eager', 'compiled'],
+                        help='with and without torch.compile (default: both)')
+    parser.add_argument('--back-ends', nargs='*', default=list(BACK_ENDS), choices=BACK_ENDS,
+                        help='default: all that are installed')
     parser.add_argument('--frames', nargs='*', type=int, default=[4, 8, 16, 32],
                         help='T of the recurrence part; none: skip it')
-    parser.add_argument('--dim', type=int, default=256)
-    parser.add_argument('--heads', type=int, default=8)
-    parser.add_argument('--repeats', type=int, default=9)
+    parser.add_argument('--dim', type=int, default=256,
+                        help='width of the layer (default: %(default)s)')
+    parser.add_argument('--heads', type=int, default=8, help='of attention (default: %(default)s)')
+    parser.add_argument('--repeats', type=int, default=9,
+                        help='at most, of each row (default: %(default)s)')
     parser.add_argument('--budget', type=float, default=7., help='seconds for one row, at most')
-    parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--threads', type=int, default=2, help='of torch (default: %(default)s)')
     parser.add_argument('--clock', choices=['wall', 'cpu'], default='wall',
                         help='cpu: time of this process only, for a machine with other work')
-    parser.add_argument('--malloc', choices=['tuned', 'default'], default='tuned')
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--malloc', choices=['tuned', 'default'], default='tuned',
+                        help='tuned: large blocks of memory stay with the process')
+    parser.add_argument('--seed', type=int, default=0,
+                        help='of what is drawn (default: %(default)s)')
     return parser.parse_args(argv)
 
 

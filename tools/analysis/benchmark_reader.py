@@ -31,6 +31,7 @@ from finsta.datasets.transforms import (
 from finsta.evaluation.metrics.base import write_json
 from finsta.structures import VideoTextSample
 from finsta.utils.optional import require
+from finsta.utils.provenance import provenance
 
 
 def make_clip(path: Path, width: int, height: int, seconds: int = 10, fps: int = 30) -> Path:
@@ -105,22 +106,25 @@ def measure(path: str, num_frames: int, rounds: int, folder: Path) -> dict:
                 ratio_to_bare_decord={k: round(v, 2) for k, v in ratio.items()})
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--videos', nargs='*', default=[])
-    parser.add_argument('--num-frames', type=int, default=8)
-    parser.add_argument('--rounds', type=int, default=7)
-    parser.add_argument('--out', default='docs/en/results/benchmark_reader.json')
-    args = parser.parse_args()
+    parser.add_argument('--videos', nargs='*', default=[],
+                        help='files to read (default: two clips that are encoded first)')
+    parser.add_argument('--num-frames', type=int, default=8,
+                        help='read of each video (default: %(default)s)')
+    parser.add_argument('--rounds', type=int, default=7,
+                        help='turns of all variants (default: %(default)s)')
+    parser.add_argument('--out', default='docs/en/results/benchmark_reader.json',
+                        help='JSON file (default: %(default)s)')
+    args = parser.parse_args(argv)
+    facts = provenance(__file__, argv)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = list(args.videos) or [str(make_clip(folder / f'{w}x{h}.mp4', w, h))
                                       for w, h in ((320, 240), (640, 360))]
         rows = [measure(path, args.num_frames, args.rounds, folder) for path in files]
-    result = dict(command='python tools/analysis/benchmark_reader.py '
-                          f'--num-frames {args.num_frames} --rounds {args.rounds}',
-                  num_frames=args.num_frames, rounds=args.rounds, files=rows)
+    result = dict(facts, num_frames=args.num_frames, rounds=args.rounds, files=rows)
     write_json(args.out, result)
     json.dump(result, sys.stdout, indent=1)
     print()

@@ -1,4 +1,4 @@
-"""STGT's graph attention: banded and sparse against dense, one training step, in one run.
+"""STGT's graph attention: banded, sparse and auto against dense, one training step, in one run.
 
     python tools/analysis/benchmark_stgt.py --out docs/en/results/benchmark_stgt.json
 
@@ -7,8 +7,11 @@ is the resident memory of the first step above the state before it; times are th
 ``--steps`` that follow, as in a training that runs. ``cpu_s`` is the processor time of all
 threads, which says more than the clock where other work runs beside. The dense form holds all
 frames against all frames. The tokens need no gradient, as behind a frozen tower (``--trained``:
-they do). Second table: the attention alone, banded and sparse in turn, from graphs where every
-pair is an edge down to almost none, and the density of edges below which sparse wins.
+they do). The module adds positions, which alone make nearly every pair of tokens an edge; they are
+taken off the tokens before, unless ``--positions`` keeps them. ``density`` and ``formed`` of a row
+are of the graph that the step has seen. Second table: the attention alone, banded and sparse in
+turn, from graphs where every pair is an edge down to almost none, and the density of edges below
+which sparse wins.
 """
 
 import argparse
@@ -25,6 +28,7 @@ import torch
 
 # the dense form of more frames than these needs tens of GB
 DENSE_LIMIT = 16
+SHARES = ('density', 'formed')
 TIMES = ('forward_s', 'step_s', 'cpu_s')
 
 
@@ -50,6 +54,14 @@ def module(args: argparse.Namespace, form: str) -> torch.nn.Module:
     return model
 
 
+def shares(graph: Any) -> dict[str, float]:
+    """Of a graph's band: which are edges (density), which lie in tiles (formed)."""
+    from finsta.models.stgt.sparse import tiles
+    b, t, n = graph.shape
+    formed = sum(weights.numel() for *_, weights in tiles(graph))
+    return dict(density=graph.density(), formed=formed / (b * (3 * t - 2) * n * n))
+
+
 def one_step(model: torch.nn.Module, tokens: torch.Tensor, side: int) -> dict[str, float]:
     """Seconds of a forward and backward pass."""
     model.zero_grad()
@@ -72,17 +84,25 @@ def peak_mb() -> float:
 
 def steps(args: argparse.Namespace, form: str, frames: int, pipe: Any) -> None:
     """Memory of the first step, times of the fastest of the others; a process of its own."""
+    from finsta.models.stgt.positions import sincos_2d
     torch.set_num_threads(args.threads)
     side = round(args.cells ** 0.5)
     model = module(args, form)
     tokens = clustered_tokens(args.batch, frames, side * side, args.dim, args.clusters, args.noise)
+    if not args.positions:
+        tokens -= sincos_2d(side, side, args.dim)
     one_step(model, tokens[:, :1], side)
     tokens.requires_grad_(args.trained)
     before = peak_mb()
     one_step(model, tokens, side)
     peak = peak_mb() - before
     found = [one_step(model, tokens, side) for _ in range(args.steps)]
-    pipe.send({name: min(x[name] for x in found) for name in TIMES} | dict(peak_mb=peak))
+    seen: list[Any] = []
+    model.layers[0].graph.register_forward_pre_hook(lambda _, given: seen.append(given[3]))
+    with torch.no_grad():
+        model(tokens, side, side)
+    pipe.send({name: min(x[name] for x in found) for name in TIMES} | dict(peak_mb=peak)
+              | shares(seen[0]))
 
 
 def measure(args: argparse.Namespace, form: str, frames: int) -> dict[str, float]:
@@ -105,10 +125,12 @@ def over_frames(args: argparse.Namespace) -> list[dict[str, Any]]:
     """One row per number of frames."""
     rows = []
     for frames in args.frames:
-        forms = ['banded', 'sparse'] + (['dense'] if frames <= DENSE_LIMIT else [])
+        forms = ['banded', 'sparse', 'auto'] + (['dense'] if frames <= DENSE_LIMIT else [])
         row: dict[str, Any] = dict(frames=frames)
         row |= {form: measure(args, form, frames) for form in forms}
-        for form in ('banded', 'sparse') if 'dense' in row else ():
+        for form in forms:                             # the same graph for all
+            row |= {name: row[form].pop(name) for name in SHARES}
+        for form in ('banded', 'sparse', 'auto') if 'dense' in row else ():
             dense, ours = row['dense'], row[form]
             row |= {f'{form}_speedup': dense['step_s'] / ours['step_s'],
                     f'{form}_cpu_speedup': dense['cpu_s'] / ours['cpu_s'],
@@ -125,7 +147,7 @@ def over_density(args: argparse.Namespace) -> list[dict[str, Any]]:
     seconds of the attention alone, forward and backward, fastest of the repeats in turn."""
     from finsta.models.stgt import build_graph
     from finsta.models.stgt.attention import banded_attention
-    from finsta.models.stgt.sparse import sparse_attention, tiles
+    from finsta.models.stgt.sparse import sparse_attention
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     b, t, n, h = args.batch, args.density_frames, round(args.cells ** 0.5) ** 2, args.heads
@@ -136,10 +158,8 @@ def over_density(args: argparse.Namespace) -> list[dict[str, Any]]:
     for clusters in args.density_clusters:
         tokens = clustered_tokens(b, t, n, args.dim, clusters, args.noise)[:, :, 1:]
         graph = build_graph(tokens, args.density_threshold)
-        formed = sum(w.numel() for *_, w in tiles(graph))
-        row: dict[str, Any] = dict(clusters=clusters, density=graph.density(),
-                                   formed=formed / (b * (3 * t - 2) * n * n),
-                                   banded_s=math.inf, sparse_s=math.inf)
+        row: dict[str, Any] = dict(clusters=clusters, **shares(graph), banded_s=math.inf,
+                                   sparse_s=math.inf)
         for _ in range(args.repeats):
             for name, attend in (('banded_s', banded_attention), ('sparse_s', sparse_attention)):
                 clock = time.process_time if args.cpu else time.perf_counter
@@ -166,20 +186,31 @@ def crossing(rows: list[dict[str, Any]], of: str) -> float | None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
-    parser.add_argument('--batch', type=int, default=2)
-    parser.add_argument('--frames', type=int, nargs='*', default=[8, 16, 32, 64])
+    parser.add_argument('--batch', type=int, default=2, help='videos (default: %(default)s)')
+    parser.add_argument('--frames', type=int, nargs='*', default=[8, 16, 32, 64],
+                        help='numbers of frames, a row each; none: skip this table')
     parser.add_argument('--cells', type=int, default=256, help='patches a frame, a square')
-    parser.add_argument('--dim', type=int, default=768)
-    parser.add_argument('--heads', type=int, default=16)
-    parser.add_argument('--clusters', type=int, default=32)
-    parser.add_argument('--threshold', type=float, default=0.1)
+    parser.add_argument('--dim', type=int, default=768,
+                        help='width of the tokens (default: %(default)s)')
+    parser.add_argument('--heads', type=int, default=16,
+                        help='of attention (default: %(default)s)')
+    parser.add_argument('--clusters', type=int, default=32,
+                        help='different tokens of the first table (default: %(default)s)')
+    parser.add_argument('--threshold', type=float, default=0.1,
+                        help='similarity from which tokens are joined, first table')
     parser.add_argument('--density-clusters', type=int, nargs='*',
-                        default=[1, 2, 3, 4, 6, 8, 16, 32, 64, 256, 4096])
-    parser.add_argument('--density-frames', type=int, default=8)
-    parser.add_argument('--density-threshold', type=float, default=0.5)
-    parser.add_argument('--noise', type=float, default=0.5)
+                        default=[1, 2, 3, 4, 6, 8, 16, 32, 64, 256, 4096],
+                        help='of the second table, a row each: more clusters, fewer edges')
+    parser.add_argument('--density-frames', type=int, default=8,
+                        help='of the second table (default: %(default)s)')
+    parser.add_argument('--density-threshold', type=float, default=0.5,
+                        help='of the second table (default: %(default)s)')
+    parser.add_argument('--noise', type=float, default=0.5,
+                        help='Gaussian, on every token (default: %(default)s)')
+    parser.add_argument('--positions', action='store_true',
+                        help='keep what positions add to the graph of the first table')
     parser.add_argument('--trained', action='store_true', help='the tokens need a gradient')
-    parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--threads', type=int, default=2, help='of torch (default: %(default)s)')
     parser.add_argument('--steps', type=int, default=2, help='timed steps after the first')
     parser.add_argument('--repeats', type=int, default=3, help='of the second table')
     parser.add_argument('--cpu', action='store_true',

@@ -25,6 +25,7 @@ from finsta.evaluation.metrics.base import write_json
 from finsta.parsing.store import GraphStore
 from finsta.structures import DynamicSceneGraph, SceneGraph
 from finsta.synthvl import describe, dynamic_graph, make_scene
+from finsta.utils.provenance import provenance
 
 CLOCKS = {'wall': time.perf_counter, 'processor': time.process_time}
 Rows = list[tuple[str, SceneGraph | DynamicSceneGraph]]
@@ -79,10 +80,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument('--rows', type=int, default=2000, help='of each table')
     parser.add_argument('--scenes', type=int, default=200, help='different graphs among them')
     parser.add_argument('--frames', type=int, default=8, help='key frames of a video graph')
-    parser.add_argument('--rounds', type=int, default=3)
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--rounds', type=int, default=3,
+                        help='the median of so many is kept (default: %(default)s)')
+    parser.add_argument('--seed', type=int, default=0,
+                        help='of what is drawn (default: %(default)s)')
     parser.add_argument('--out', help='write the figures here')
     args = parser.parse_args(argv)
+    facts = provenance(__file__, argv)
     found: dict[str, dict[str, float]] = {}
     for table, rows in make_rows(args.scenes, args.rows, args.frames, args.seed).items():
         rounds = []
@@ -99,11 +103,7 @@ def main(argv: list[str] | None = None) -> int:
                for step in ('write', 'cold', 'warm') for clock in CLOCKS}}
         print(table, {k: round(v, 2) for k, v in found[table].items()})
     if args.out:
-        write_json(args.out, dict(
-            command='python tools/analysis/benchmark_store.py'
-            + ''.join(f' --{k} {getattr(args, k)}' for k in ('rows', 'scenes', 'frames', 'rounds',
-                                                             'seed')),
-            rows=args.rows, tables=found))
+        write_json(args.out, dict(facts, rows=args.rows, tables=found))
     return 0
 
 

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from finsta.parsing.text.factual import read_line, score_set, tuples_of, write_line
 from finsta.registry import SG_PARSERS
+from finsta.utils.provenance import provenance
 
 _PARSER = None
 
@@ -116,7 +117,7 @@ def show(table: dict) -> None:
 def main() -> None:
     """Command line; see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--gold', type=Path, required=True)
+    parser.add_argument('--gold', type=Path, required=True, help='CSV: caption, scene_graph')
     parser.add_argument('--parser-config', default='{"type": "RuleTextParser"}',
                         help='SG_PARSERS config, as JSON')
     parser.add_argument('--predictions', type=Path, help='score this file, parse nothing')
@@ -125,6 +126,7 @@ def main() -> None:
     parser.add_argument('--json', type=Path, help='write the table here')
     parser.add_argument('--errors', type=Path, help='write every wrong caption here')
     args = parser.parse_args()
+    facts = provenance(__file__)
     first, last = args.rows.split(':')
     rows = slice(int(first) if first else None, int(last) if last else None)
     captions, gold = read_gold(args.gold, rows)
@@ -141,8 +143,7 @@ def main() -> None:
         more = f', {cpu_rate:.0f} per second of processor time' if cpu_rate else ''
         print(f'{rate:.0f} captions/s with {args.workers} process(es){more}')
     if args.json:
-        args.json.write_text(json.dumps({'command': 'python tools/analysis/eval_text_parser.py '
-                                         f'--gold {args.gold.name}',
+        args.json.write_text(json.dumps({**facts,
                                          'gold': args.gold.name, 'captions': len(captions),
                                          'captions_per_second': rate,
                                          'captions_per_cpu_second': cpu_rate,

@@ -63,8 +63,9 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__.split('\n', maxsplit=1)[0], epilog=__doc__.split('\n\n', 1)[1],
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config')
-    parser.add_argument('--batch', type=int, default=2)
+    parser.add_argument('config', help='file, relative to here, the checkout or the package')
+    parser.add_argument('--batch', type=int, default=2,
+                        help='videos and texts of a step (default: %(default)s)')
     parser.add_argument('--frames', type=int, help="per video (default: the backbone's)")
     parser.add_argument('--size', type=int, help="pixels, square (default: the backbone's)")
     parser.add_argument('--words', type=int, default=12, help='per text')
@@ -76,7 +77,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--json', action='store_true', help='print JSON only')
     parser.add_argument('--out', help='write the figures there too, with the command')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={},
-                        metavar='KEY=VALUE')
+                        metavar='KEY=VALUE', help='change config values, as in tools/train.py')
     parser.add_argument('--debug', action='store_true', help='show tracebacks of all errors')
     return parser.parse_args()
 

@@ -35,14 +35,19 @@ TEST_SEED = 777
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
     parser.add_argument('--backbone', default='alpro_tiny', help='folder or shipped name')
-    parser.add_argument('--factors', nargs='+', default=list(FACTORS), choices=FACTORS)
+    parser.add_argument('--factors', nargs='+', default=list(FACTORS), choices=FACTORS,
+                        help='what the two halves of a pair differ in (default: all)')
     parser.add_argument('--pairs', type=int, default=1500, help='for training, of each factor')
     parser.add_argument('--test-pairs', type=int, default=32, help='of each factor')
-    parser.add_argument('--steps', type=int, default=400)
+    parser.add_argument('--steps', type=int, default=400,
+                        help='of training (default: %(default)s)')
     parser.add_argument('--batch-size', type=int, default=24, help='pairs')
-    parser.add_argument('--lr', type=float, default=1e-3)
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--threads', type=int, default=torch.get_num_threads())
+    parser.add_argument('--lr', type=float, default=1e-3,
+                        help='learning rate (default: %(default)s)')
+    parser.add_argument('--seed', type=int, default=0,
+                        help='of what is drawn (default: %(default)s)')
+    parser.add_argument('--threads', type=int, default=torch.get_num_threads(),
+                        help='of torch (default: %(default)s)')
     parser.add_argument('--out', type=Path, help='JSON file')
     return parser.parse_args()
 

@@ -14,14 +14,13 @@ are skipped.
 import argparse
 import json
 import os
-import platform
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from finsta.apis import study_stgt
 from finsta.apis.study import Arm, StepError, Study, Task
+from finsta.utils.provenance import provenance
 
 REPO = Path(__file__).resolve().parents[2]
 FINSTA = 'configs/synthvl/posttrain_msvd.py'
@@ -125,13 +124,17 @@ STUDIES = {
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
-    parser.add_argument('--study', choices=sorted(STUDIES), default='finsta')
+    parser.add_argument('--study', choices=sorted(STUDIES), default='finsta',
+                        help='which arms and tasks (default: %(default)s)')
     parser.add_argument('--arms', nargs='+', metavar='ARM', help='see --list')
     parser.add_argument('--tasks', nargs='+', metavar='TASK', help='default: all of the study')
-    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
-    parser.add_argument('--jobs', type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2],
+                        help='of training (default: 0 1 2)')
+    parser.add_argument('--jobs', type=int, default=min(2, os.cpu_count() or 1),
+                        help='steps at the same time (default: %(default)s)')
     parser.add_argument('--threads', type=int, help='of each step; default: the cores, divided')
-    parser.add_argument('--root', help='default: work_dirs/study or work_dirs/study_stgt')
+    parser.add_argument('--root', help='work directory (default: work_dirs/study, '
+                        'study_twins or study_stgt)')
     parser.add_argument('--backbone', help='folder or shipped name; STGT starts from none')
     parser.add_argument('--collect', action='store_true',
                         help='run nothing; report what is finished')
@@ -146,15 +149,6 @@ def parse_args() -> argparse.Namespace:
             parser.error(f'no {what} {unknown} in the study {args.study}; there are '
                          f'{sorted(known)}')
     return args
-
-
-def provenance(args: argparse.Namespace) -> dict:
-    """What a reader needs to repeat the numbers."""
-    commit = subprocess.run(['git', 'rev-parse', '--short', 'HEAD'], cwd=REPO, text=True,
-                            capture_output=True, check=False).stdout.strip()
-    return {'command': ' '.join(['python', 'tools/analysis/study.py', *sys.argv[1:]]),
-            'commit': commit, 'seeds': args.seeds, 'machine': f'{os.cpu_count()} cores, '
-            f'{platform.machine()}, no GPU', 'data': STUDIES[args.study].data}
 
 
 def markdown(results: dict, shown: list[tuple[str, str]]) -> str:
@@ -185,6 +179,7 @@ def main() -> None:
             print(f'{name:26} {steps or "the backbone as it is"}')
         return
     os.chdir(REPO)
+    facts = provenance(__file__)   # now: while the steps run, the checkout may move on
     study = Study(args.root or kind.root, {a: kind.arms[a] for a in args.arms},
                   {t: kind.tasks[t] for t in args.tasks}, args.seeds,
                   kind.backbone if args.backbone is None else args.backbone, args.jobs,
@@ -198,7 +193,8 @@ def main() -> None:
         out = Path(args.out)
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(
-            {**provenance(args), 'minutes': study.minutes(), 'results': results}, indent=1) + '\n')
+            {**facts, 'threads': study.threads, 'seeds': args.seeds, 'data': kind.data,
+             'minutes': study.minutes(), 'results': results}, indent=1) + '\n')
 
 
 if __name__ == '__main__':

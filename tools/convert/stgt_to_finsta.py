@@ -1,22 +1,27 @@
 """STGT's released weights (blip4video, first stage) -> a saved STGT backbone.
 
     python tools/convert/stgt_to_finsta.py checkpoint_best.pth checkpoints/stgt
+    python tools/test.py configs/stgt/retrieval_msvd.py checkpoints/stgt
 
 The released position table, random numbers where sines were meant, is kept as the model was
 trained with it. The language-model decoder is the word embedding and left out; everything else
 must fit.
 """
 
-import argparse
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from finsta.models.backbones.checkpoint import CheckpointError, read_state_dict, sha256
-from finsta.models.backbones.convert import Rule, convert, count_layers, shape_of, transpose
+from finsta.models.backbones.checkpoint import CheckpointError
+from finsta.models.backbones.convert import (
+    Rule,
+    count_layers,
+    run_converter,
+    shape_of,
+    transpose,
+)
 
 WB = r'\.(weight|bias)'
 V, BLOCK = r'visual_encoder\.', r'visual_encoder\.blocks\.(\d+)\.'
@@ -100,21 +105,7 @@ def infer(state: Mapping[str, Tensor], tokenizer: str) -> dict[str, Any]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
-    parser.add_argument('source', type=Path, help='released checkpoint (.pth)')
-    parser.add_argument('out', type=Path, help='folder to write')
-    parser.add_argument('--tokenizer', default='bert-base-uncased',
-                        help='folder or hub name of the tokeniser (default: %(default)s)')
-    parser.add_argument('--allow-missing', nargs='*', default=[], metavar='PATTERN')
-    parser.add_argument('--allow-unexpected', nargs='*', default=[], metavar='PATTERN')
-    args = parser.parse_args(argv)
-    state = join_biases({key.removeprefix('module.'): value
-                         for key, value in read_state_dict(args.source).items()})
-    backbone = convert(state, RULES, infer(state, args.tokenizer), str(args.source),
-                       args.allow_missing, args.allow_unexpected)
-    backbone.save(args.out, dict(converted_from=args.source.name, sha256=sha256(args.source),
-                                 note='converted; training not reproduced'))
-    print(f'{sum(p.numel() for p in backbone.parameters()):,} parameters written to {args.out}')
+    run_converter(__doc__.splitlines()[0], RULES, infer, 'bert-base-uncased', argv, join_biases)
 
 
 if __name__ == '__main__':

@@ -20,22 +20,29 @@ def parse_args() -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--layout', choices=sorted(LAYOUTS), default='msvd')
-    parser.add_argument('--size', choices=sorted(SIZES), default='small')
+    parser.add_argument('--layout', choices=sorted(LAYOUTS), default='msvd',
+                        help='whose files and folders (default: %(default)s)')
+    parser.add_argument('--size', choices=sorted(SIZES), default='small',
+                        help='how many clips and pairs (default: %(default)s)')
     parser.add_argument('--out', type=Path, required=True, help='data root to write')
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--workers', type=int, default=os.cpu_count() or 1)
-    parser.add_argument('--num-train', type=int)
-    parser.add_argument('--num-val', type=int)
-    parser.add_argument('--num-test', type=int)
+    parser.add_argument('--seed', type=int, default=0,
+                        help='same seed, same files (default: %(default)s)')
+    parser.add_argument('--workers', type=int, default=os.cpu_count() or 1,
+                        help='processes (default: the cores)')
+    parser.add_argument('--num-train', type=int, help='training clips (default: that of --size)')
+    parser.add_argument('--num-val', type=int, help='validation clips (default: that of --size)')
+    parser.add_argument('--num-test', type=int, help='test clips (default: that of --size)')
     parser.add_argument('--pairs', type=int, help='minimal pairs of each factor')
-    parser.add_argument('--background', nargs='+', choices=BACKGROUNDS)
-    parser.add_argument('--camera', nargs='+', choices=CAMERAS)
-    parser.add_argument('--canvas', type=int)
-    parser.add_argument('--fps', type=int)
-    parser.add_argument('--objects', nargs=2, type=int, metavar=('LEAST', 'MOST'))
-    parser.add_argument('--events', nargs=2, type=int, metavar=('LEAST', 'MOST'))
-    parser.add_argument('--distractors', type=int)
+    parser.add_argument('--background', nargs='+', choices=BACKGROUNDS, help='drawn from these')
+    parser.add_argument('--camera', nargs='+', choices=CAMERAS,
+                        help='how the camera moves, drawn from these')
+    parser.add_argument('--canvas', type=int, help='pixels of a side')
+    parser.add_argument('--fps', type=int, help='frames a second')
+    parser.add_argument('--objects', nargs=2, type=int, metavar=('LEAST', 'MOST'),
+                        help='things in a clip that captions speak of')
+    parser.add_argument('--events', nargs=2, type=int, metavar=('LEAST', 'MOST'),
+                        help='what happens in a clip')
+    parser.add_argument('--distractors', type=int, help='further things that nothing is said of')
     parser.add_argument('--long', action='store_true', help='clips of 30-50 s with cuts')
     parser.add_argument('--held-out', choices=sorted(HELD_OUT),
                         help='val and test differ from train in this')
@@ -59,7 +66,8 @@ def make_plan(args: argparse.Namespace) -> Plan:
         difficulty['combinations'] = 'train'
     return Plan(args.layout, args.size, args.seed, counts,
                 sizes[3] if args.pairs is None else args.pairs,
-                difficulty=difficulty, test_difficulty=held_out)
+                captions=LAYOUTS[args.layout].captions, difficulty=difficulty,
+                test_difficulty=held_out)
 
 
 def main() -> None:

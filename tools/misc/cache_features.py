@@ -3,8 +3,9 @@
     python tools/misc/cache_features.py configs/stgt/pretrain_stage1_cached.py
     python tools/train.py configs/stgt/pretrain_stage1_cached.py
 
-The config's pipelines say where (LoadFrameFeatures). Resumable: what is stored is kept; a damaged
-shard's videos are done again. Features of other weights or another pipeline are refused.
+The config's pipelines say where (LoadFrameFeatures). Resumable: what is stored is read and kept; a
+damaged shard's videos are done again. Features of other weights or another pipeline are refused.
+Black frames, which stand for unreadable videos, count as one more video.
 """
 
 import argparse
@@ -19,21 +20,23 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
     parser.add_argument('config', help='with LoadFrameFeatures in its pipelines')
     parser.add_argument('--weights', help="default: the config's load_from")
-    parser.add_argument('--dtype', choices=('fp16', 'fp32'), default='fp16')
+    parser.add_argument('--dtype', choices=('fp16', 'fp32'), default='fp16',
+                        help='of the stored features (default: %(default)s)')
     parser.add_argument('--batch', type=int, default=8, help='videos at a time')
     parser.add_argument('--workers', type=int, default=2, help='processes that read videos')
     parser.add_argument('--max-gb', type=float, default=50.0, help='largest store, in GiB')
     parser.add_argument('--shard-mb', type=float, default=128.0, help='a kill loses so much')
-    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--device', default='cpu',
+                        help='where the tower runs, e.g. cuda (default: %(default)s)')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={},
-                        metavar='KEY=VALUE')
+                        metavar='KEY=VALUE', help='change config values, as in tools/train.py')
     parser.add_argument('--debug', action='store_true', help='show tracebacks of all errors')
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
-    with errors_in_sentences(args.debug):
+    with errors_in_sentences(args.debug, args.config):
         from tqdm import tqdm
 
         from finsta.apis.cache_features import fill_from_config

@@ -227,10 +227,14 @@ def main() -> None:
     parser.add_argument('--gold', type=Path, required=True, help='CSV: caption, scene_graph')
     parser.add_argument('--rows', type=int, nargs=2, default=[2000, 40000],
                         help='rows to learn from; the others stay for tuning')
-    parser.add_argument('--pipeline', default='builtin')
-    parser.add_argument('--out', type=Path, default=FACTUAL)
-    parser.add_argument('--epochs', type=int, default=6)
-    parser.add_argument('--decay', type=float, default=0.5)
+    parser.add_argument('--pipeline', default='builtin',
+                        help='folder of a pipeline, or builtin, the shipped one')
+    parser.add_argument('--out', type=Path, default=FACTUAL,
+                        help='JSON file (default: the shipped one)')
+    parser.add_argument('--epochs', type=int, default=6,
+                        help='passes over the captions (default: %(default)s)')
+    parser.add_argument('--decay', type=float, default=0.5,
+                        help='of the weights, against chance regularities (default: %(default)s)')
     args = parser.parse_args()
     torch.set_num_threads(1)
     with open(args.gold, encoding='utf-8', newline='') as stream:

@@ -120,8 +120,9 @@ def main() -> None:
     parser.add_argument('--least', type=float, default=0.99, help='least agreement (F1)')
     parser.add_argument('--keep', type=int, default=12000, help='at most so many silver trees')
     parser.add_argument('--motion', type=int, default=2500, help='motion sentences')
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--out', type=Path, required=True)
+    parser.add_argument('--seed', type=int, default=0,
+                        help='of what is drawn (default: %(default)s)')
+    parser.add_argument('--out', type=Path, required=True, help='CoNLL-U file of the silver trees')
     args = parser.parse_args()
     with open(args.gold, encoding='utf-8', newline='') as stream:
         rows = list(csv.DictReader(stream))[slice(*args.rows)]

@@ -5,15 +5,17 @@ examples:
   python tools/scene_graphs/parse_video.py --videos data/msvd/YouTubeClips --out data/msvd/graphs
   # a detector of your own (a local transformers folder), with CLIP for attributes and relations
   python tools/scene_graphs/parse_video.py --videos clips.txt --out graphs \\
-      --parser DetectorVideoParser --parser-args detector=models/detr clip=models/clip --workers 0
+      --parser DetectorVideoParser --parser-args detector=models/detr scorer=models/clip \\
+      --workers 0
   # annotations instead of pixels (--videos may be left out: all that are annotated)
   python tools/scene_graphs/parse_video.py --out graphs --parser AnnotationVideoParser \\
       --parser-args ann_file=pvsg.json layout=pvsg
   # SynthVL's gold graphs
   python tools/scene_graphs/parse_video.py --gold data/synthvl/msvd --out data/synthvl/graphs_gold
 
-A graph is stored under the video's id, the file name without its suffix. A run that was killed
-goes on where it was: call it again. Videos that could not be read are listed at the end with the
+A graph is stored under the video's id, the file name without its video extension, or with --root
+DIR the path under that folder (the ids of WebVid-like corpora). A run that was killed goes on
+where it was: call it again. Videos that could not be read are listed at the end with the
 reason, in --json, and by inspect.py --failures; they do not stop the run.
 """
 
@@ -40,6 +42,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     source = parser.add_argument_group('where videos come from')
     source.add_argument('--videos', nargs='+', default=[], metavar='DIR|LIST|FILE',
                         help='folders (searched through), text files with a path a line, videos')
+    source.add_argument('--root', metavar='DIR', help='ids are paths under this folder, not file '
+                        'names: for corpora whose file names repeat (WebVid)')
     source.add_argument('--gold', metavar='DIR',
                         help='import gold graphs (videos.jsonl.gz) instead of parsing')
     add_run_arguments(parser, default_parser='MotionVideoParser', batch_size=1)
@@ -59,7 +63,8 @@ def main(argv: list[str] | None = None) -> int:
             videos = list(built.video_ids)
         with GraphStore(args.out, readonly=False) as store:
             gold = import_gold(args.gold, store, 'videos') if args.gold else None
-            report = parse_videos(videos, config, store, run_options(args)) if videos else None
+            report = parse_videos(videos, config, store, run_options(args),
+                                  args.root) if videos else None
         return finish(args, report, gold)
 
 

@@ -6,6 +6,7 @@ same treebank. Sentences are also shown lower-cased and without their final full
 captions look like that. ``--silver`` adds caption trees made by ``make_caption_trees.py``.
 
     python tools/scene_graphs/train_text_parser.py --treebank UD_English-EWT --out work_dirs/text
+    python tools/scene_graphs/train_text_parser.py --treebank UD_English-EWT --evaluate builtin
 """
 
 import argparse
@@ -22,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from finsta.parsing.text.conllu import Sentence, read_conllu
 from finsta.parsing.text.lemma_tables import build_lemma_tables
-from finsta.parsing.text.pipeline import keep_hyphens
+from finsta.parsing.text.pipeline import keep_hyphens, load_pipeline
+from finsta.utils.provenance import provenance
 
 LICENCE_NOTE = ('Trained on UD_English-EWT (Universal Dependencies, English Web Treebank), '
                 'licence CC BY-SA 4.0: https://creativecommons.org/licenses/by-sa/4.0/ . '
@@ -198,15 +200,32 @@ def lemma_accuracy(nlp, sentences: list[Sentence]) -> float:
     return round(100 * right / total, 2)
 
 
+def scores_of(nlp, corpora: dict) -> dict:
+    """What is reported of a whole pipeline, in percent; test only where the file is there."""
+    scores = {'dev': score(nlp, corpora['dev']), 'dev_raw_text': score(nlp, corpora['dev'], True),
+              'dev_lemma': lemma_accuracy(nlp, corpora['dev'])}
+    if corpora['test']:
+        scores['test'] = score(nlp, corpora['test'])
+        scores['test_raw_text'] = score(nlp, corpora['test'], True)
+    return scores
+
+
+def evaluate(args, corpora: dict) -> None:
+    """Score a finished pipeline; nothing is trained."""
+    facts = provenance(__file__)
+    scores = scores_of(load_pipeline(args.evaluate), corpora)
+    print(json.dumps(scores, indent=1))
+    if args.json:
+        args.json.write_text(json.dumps(dict(
+            facts, pipeline=args.evaluate, scores=scores), indent=1) + '\n', encoding='utf-8')
+
+
 def finish(nlp_path: Path, args, corpora: dict, best: dict) -> None:
     """Add the lemmatizer, score once more, and write the model with its provenance."""
     import spacy
     nlp = spacy.load(nlp_path)
     add_lemmatizer(nlp, corpora)
-    scores = {'dev': score(nlp, corpora['dev']), 'dev_raw_text': score(nlp, corpora['dev'], True),
-              'dev_lemma': lemma_accuracy(nlp, corpora['dev']), 'best_epoch': best.get('epoch')}
-    if corpora['test']:
-        scores['test'] = score(nlp, corpora['test'])
+    scores = dict(scores_of(nlp, corpora), best_epoch=best.get('epoch'))
     nlp.meta.update(name='finsta_ud_ewt', version='1.0.0', license='CC BY-SA 4.0',
                     description='Small English UD pipeline for textual scene graphs.',
                     author='Finsta contributors', performance=scores)
@@ -224,34 +243,49 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--treebank', type=Path, required=True,
                         help='folder with en_ewt-ud-{train,dev,test}.conllu')
-    parser.add_argument('--out', type=Path, required=True, help='folder of the new pipeline')
+    parser.add_argument('--out', type=Path, help='folder of the new pipeline')
+    parser.add_argument('--evaluate', metavar='PIPELINE', help='train nothing; score this '
+                        "pipeline, a folder or 'builtin' (the shipped one)")
+    parser.add_argument('--json', type=Path, help='write the scores of --evaluate here')
     parser.add_argument('--silver', type=Path, help='extra training trees (CoNLL-U)')
     parser.add_argument('--init', type=Path, help='go on from this pipeline (sizes are its own)')
     parser.add_argument('--share', type=float, default=1.0,
                         help='share of the treebank shown in an epoch (all of --silver always is)')
     parser.add_argument('--silver-note', default='Silver caption trees derived from FACTUAL '
-                        '(MIT) train captions (Visual Genome, CC BY 4.0).')
-    parser.add_argument('--epochs', type=int, default=10)
+                        '(MIT) train captions (Visual Genome, CC BY 4.0).',
+                        help="source and licence of --silver, for the pipeline's metadata")
+    parser.add_argument('--epochs', type=int, default=10,
+                        help='passes over the training sentences (default: %(default)s)')
     parser.add_argument('--stop-after', type=int, help='stop after this many of --epochs (the '
                         'learning rate still falls as for all of them)')
-    parser.add_argument('--batch-words', type=int, default=700)
-    parser.add_argument('--lr', type=float, default=0.002)
-    parser.add_argument('--dropout', type=float, default=0.15)
-    parser.add_argument('--width', type=int, default=96)
-    parser.add_argument('--depth', type=int, default=4)
-    parser.add_argument('--hidden', type=int, default=96)
-    parser.add_argument('--rows', type=int, nargs=4, default=[8000, 1000, 3000, 1500])
+    parser.add_argument('--batch-words', type=int, default=700,
+                        help='words of a step, about (default: %(default)s)')
+    parser.add_argument('--lr', type=float, default=0.002,
+                        help='learning rate at its highest (default: %(default)s)')
+    parser.add_argument('--dropout', type=float, default=0.15,
+                        help='share of activations left out (default: %(default)s)')
+    parser.add_argument('--width', type=int, default=96,
+                        help='of the word vectors (default: %(default)s)')
+    parser.add_argument('--depth', type=int, default=4,
+                        help='layers of convolution (default: %(default)s)')
+    parser.add_argument('--hidden', type=int, default=96,
+                        help='units of the parser (default: %(default)s)')
+    parser.add_argument('--rows', type=int, nargs=4, default=[8000, 1000, 3000, 1500],
+                        help='of the tables of word, prefix, suffix and shape')
     parser.add_argument('--limit', type=int, help='use the first N training sentences only')
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seed', type=int, default=0,
+                        help='of what is drawn (default: %(default)s)')
     args = parser.parse_args()
+    if bool(args.out) == bool(args.evaluate):
+        parser.error('give either --out, the folder of a new pipeline, or --evaluate, a finished '
+                     'one')
     args.shown = [str(a.name) if isinstance(a, Path) else a for a in sys.argv[1:]]
     return args
 
 
 def main() -> None:
-    """Read, train, finish."""
+    """Read, train, finish; or read and evaluate."""
     args = parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
     corpora = {}
     for split in ('train', 'dev', 'test'):
         path = args.treebank / f'en_ewt-ud-{split}.conllu'
@@ -259,6 +293,10 @@ def main() -> None:
             raise SystemExit(f'{path} is missing: put UD_English-EWT '
                              '(https://universaldependencies.org) there or fix --treebank.')
         corpora[split] = read_conllu(path) if path.is_file() else []
+    if args.evaluate:
+        evaluate(args, corpora)
+        return
+    args.out.mkdir(parents=True, exist_ok=True)
     corpora['train'] = corpora['train'][:args.limit]
     corpora['silver'] = (repair_features(read_conllu(args.silver), corpora['train'])
                          if args.silver else [])

@@ -8,7 +8,7 @@
 The fusion layers read [text tokens; video CLS; N patch tokens averaged over time], as in the
 original; the grid handed out is *before* that average. Masked-language and prompt losses of the
 original are not part of ``host_loss``. Paper: Li et al. 2022; here method.md, backbones.md.
-``stem``, ``fuse_time`` and the extra negative texts are ours.
+``stem``, ``fuse_time``, ``video_adapter`` and the extra negative texts are ours.
 
 Shapes: B samples, L text tokens, F frames, N patches, S = L + 1 + N fused positions.
 """
@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from finsta.registry import BACKBONES
 from finsta.utils.optional import require
 
+from .adapted import adapt_frames, add_video_adapter
 from .base import BackboneFeatures, Grid, VideoLanguageBackbone
 from .blocks import HALF_MEAN, HALF_STD, ConvStem, PixelNorm, masked_mean, unit
 from .loading import frame_mask_or_ones, load_hf, own_pretrained
@@ -52,6 +53,10 @@ class ALPRO(VideoLanguageBackbone):
             'all' = all F * N tokens, time-major.
         host_losses: subset of ('itc', 'itm').
         choice_score: 'itm' = log-odds of a match, 'itc' = cosine.
+        video_adapter: as in CLIP4Clip, over TimeSformer's tokens after the last norm and before
+            the average over time, the clip's CLS token standing before each frame; its mixed
+            patches become the grid and go into the fusion, the mean of all pooled tokens is added
+            to the video's CLS token.
         num_frames, max_text_length, local_loss, gather_with_grad, allow_*: as in CLIP4Clip.
 
     Raises:
@@ -66,10 +71,10 @@ class ALPRO(VideoLanguageBackbone):
                  fusion_layer: int = 6, tokenizer: str | None = None, stem: str | None = None,
                  position_std: float | None = None,
                  fuse_time: str = 'mean', host_losses: Sequence[str] = ('itc', 'itm'),
-                 choice_score: str = 'itm', num_frames: int = 8, max_text_length: int = 40,
-                 local_loss: bool = True, gather_with_grad: bool = True,
-                 allow_missing: Sequence[str] = (), allow_unexpected: Sequence[str] = (),
-                 init_cfg: dict | None = None) -> None:
+                 choice_score: str = 'itm', video_adapter: dict | None = None,
+                 num_frames: int = 8, max_text_length: int = 40, local_loss: bool = True,
+                 gather_with_grad: bool = True, allow_missing: Sequence[str] = (),
+                 allow_unexpected: Sequence[str] = (), init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
         for name, value, known in (('stem', stem, (None, 'conv')),
                                    ('fuse_time', fuse_time, ('mean', 'all')),
@@ -79,8 +84,9 @@ class ALPRO(VideoLanguageBackbone):
         if not host_losses or set(host_losses) - {'itc', 'itm'}:
             raise ValueError(f"host_losses must be some of ('itc', 'itm'), got {host_losses!r}")
         own = own_pretrained(pretrained, 'ALPRO', 'tools/convert/alpro_to_finsta.py')
+        named = 'tokenizer' if tokenizer else 'text_pretrained'
         tokenizer = str(tokenizer or text_pretrained or 'tiny')
-        self.tokenizer = load_tokenizer(tokenizer)
+        self.tokenizer = load_tokenizer(tokenizer, named)
         self._build_towers(text, vision, text_pretrained, video_pretrained, num_frames,
                            position_std)
         bert, video = self.text_encoder.config, self.visual_encoder.config
@@ -115,6 +121,7 @@ class ALPRO(VideoLanguageBackbone):
             stem=stem, fuse_time=fuse_time, host_losses=list(host_losses),
             choice_score=choice_score, num_frames=num_frames, max_text_length=max_text_length,
             local_loss=local_loss, gather_with_grad=gather_with_grad)
+        add_video_adapter(self, video_adapter, width)
         if own is not None:
             self.load(own, allow_missing, allow_unexpected)
 
@@ -124,7 +131,8 @@ class ALPRO(VideoLanguageBackbone):
         transformers = require('transformers', 'the backbone ALPRO')
         if text_pretrained:
             self.text_encoder = load_hf(transformers.BertModel, text_pretrained,
-                                        allow_unexpected=_BERT_EXTRA, add_pooling_layer=False)
+                                        allow_unexpected=_BERT_EXTRA, key='text_pretrained',
+                                        add_pooling_layer=False)
         else:
             sizes = {'vocab_size': len(self.tokenizer),
                      'pad_token_id': self.tokenizer.pad_token_id, **(text or {})}
@@ -133,7 +141,8 @@ class ALPRO(VideoLanguageBackbone):
                 add_pooling_layer=False)
         if video_pretrained:
             self.visual_encoder = load_hf(transformers.TimesformerModel, video_pretrained,
-                                          allow_unexpected=_TIMESFORMER_EXTRA)
+                                          allow_unexpected=_TIMESFORMER_EXTRA,
+                                          key='video_pretrained')
         else:
             self.visual_encoder = transformers.TimesformerModel(
                 transformers.TimesformerConfig(**{'num_frames': num_frames, **(vision or {})}))
@@ -174,6 +183,11 @@ class ALPRO(VideoLanguageBackbone):
         """Grid before any average over time; ``video_extra`` (B, 1, C) is the CLS token."""
         mask = frame_mask_or_ones(frames, frame_mask)
         cls, x = timesformer_forward(self.visual_encoder, frames, mask)
+        if self.video_adapter is not None:
+            copies = cls.unsqueeze(1).expand(-1, x.shape[1], -1)
+            tokens, copies = adapt_frames(self, torch.cat([copies.unsqueeze(2), x], 2), copies,
+                                          mask)
+            cls, x = masked_mean(copies, mask), tokens[:, :, 1:]
         grid = Grid(tuple((i,) for i in range(frames.shape[1])), self.cells, self.cells, crop)
         return BackboneFeatures(video=x, video_mask=mask, grid=grid,
                                 video_extra=cls.unsqueeze(1),
@@ -247,9 +261,11 @@ class ALPRO(VideoLanguageBackbone):
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
         layers = self.text_encoder.encoder.layer
         text = [self.text_encoder.embeddings, *layers[:self.fusion_layer], self.text_proj]
+        video = [self.visual_encoder, self.vision_proj]
+        if self.video_adapter is not None:
+            video.append(self.video_adapter)
         return dict(text=[p for m in text for p in m.parameters()],
-                    video=[p for m in (self.visual_encoder, self.vision_proj)
-                           for p in m.parameters()],
+                    video=[p for m in video for p in m.parameters()],
                     cross=[p for m in (*layers[self.fusion_layer:], self.itm_head)
                            for p in m.parameters()],
                     other=[self.temp])

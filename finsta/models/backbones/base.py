@@ -10,7 +10,7 @@ S fused positions, C the stream's width, E the joint embedding width.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -143,6 +143,14 @@ class VideoLanguageBackbone(BaseModule):
         """Weights of a saved backbone (folder), or of a file; see checkpoint.load_into."""
         from .checkpoint import load_into
         return load_into(self, source, allow_missing, allow_unexpected)
+
+    def comparable(self, cfg: Mapping[str, Any]) -> dict[str, Any]:
+        """The part of a config of this class that says what weights mean: two configs whose parts
+        are equal take each other's weights."""
+        from .checkpoint import BOOKKEEPING, FREE_KEYS
+        return {key: {k: v for k, v in value.items() if k not in BOOKKEEPING}
+                if isinstance(value, Mapping) else value
+                for key, value in cfg.items() if key not in FREE_KEYS}
 
     def save(self, folder: str | os.PathLike, provenance: dict[str, Any] | None = None,
              dtype: torch.dtype | None = None) -> Path:

@@ -24,10 +24,13 @@ from finsta.utils.optional import require
 FORMAT = 'finsta-backbone'
 VERSION = 1
 # settings of a config that say nothing about what the weights mean
-_FREE_KEYS = {'pretrained', 'tokenizer', 'init_cfg', 'allow_missing', 'allow_unexpected',
-              'num_frames', 'max_text_length', 'local_loss', 'gather_with_grad', 'prompt',
-              'host_losses', 'lora', 'dropout', 'hidden_layer', 'sim_threshold', 'attention',
-              'freeze_vision', 'gradient_checkpointing', 'choice_score'}
+FREE_KEYS = {'pretrained', 'tokenizer', 'init_cfg', 'allow_missing', 'allow_unexpected',
+             'num_frames', 'max_text_length', 'local_loss', 'gather_with_grad', 'prompt',
+             'host_losses', 'lora', 'dropout', 'hidden_layer', 'sim_threshold', 'attention',
+             'freeze_vision', 'gradient_checkpointing', 'choice_score'}
+# what a config of transformers holds beside sizes and behaviour; it changes with its version
+BOOKKEEPING = {'transformers_version', 'dtype', 'torch_dtype', 'model_type', 'initializer_range',
+               'initializer_factor'}
 
 
 @dataclass
@@ -178,13 +181,8 @@ def save_backbone(backbone: nn.Module, folder: str | os.PathLike,
     return folder
 
 
-def read_saved(folder: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Config dict and tensors of a saved backbone, its hash checked.
-
-    Raises:
-        CheckpointError: not such a folder, a newer format, or weights that were changed.
-    """
-    folder = Path(folder)
+def _read_info(folder: Path) -> dict[str, Any]:
+    """config.json, with the tokeniser's path made whole."""
     if not is_saved_backbone(folder):
         raise CheckpointError(f'{folder} is not a saved backbone: config.json with '
                               f'"format": "{FORMAT}" is missing')
@@ -192,15 +190,34 @@ def read_saved(folder: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Ten
     if info.get('version', 0) > VERSION:
         raise CheckpointError(f'{folder} has format version {info["version"]}, this finsta reads '
                               f'up to {VERSION}; update finsta')
+    if info['config'].get('tokenizer') == 'tokenizer':
+        info['config']['tokenizer'] = str(folder / 'tokenizer')
+    return info
+
+
+def read_saved_config(folder: str | os.PathLike) -> dict[str, Any]:
+    """Config dict of a saved backbone; its weights are not read.
+
+    Raises:
+        CheckpointError: not such a folder, or a newer format.
+    """
+    return _read_info(Path(folder))['config']
+
+
+def read_saved(folder: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Config dict and tensors of a saved backbone, its hash checked.
+
+    Raises:
+        CheckpointError: not such a folder, a newer format, or weights that were changed.
+    """
+    folder = Path(folder)
+    info = _read_info(folder)
     weights = folder / 'model.safetensors'
     state = read_state_dict(weights)
     if sha256(weights) != info.get('sha256'):
         raise CheckpointError(f'{weights} does not have the sha256 that config.json names; '
                               'fetch it again')
-    config = dict(info['config'])
-    if config.get('tokenizer') == 'tokenizer':
-        config['tokenizer'] = str(folder / 'tokenizer')
-    return config, state
+    return info['config'], state
 
 
 def load_backbone(folder: str | os.PathLike, **overrides: Any) -> nn.Module:
@@ -225,9 +242,12 @@ def load_into(backbone: nn.Module, source: str | os.PathLike, allow_missing: Ite
     """
     if Path(source).is_dir():
         config, state = read_saved(source)
-        keys = (set(config) | set(backbone.cfg)) - _FREE_KEYS
-        differing = [f'{k}: {config.get(k)!r} in the file, {backbone.cfg.get(k)!r} in the config'
-                     for k in sorted(keys) if config.get(k) != backbone.cfg.get(k)]
+        if config.get('type') == backbone.cfg.get('type'):
+            theirs, own = backbone.comparable(config), backbone.comparable(backbone.cfg)
+        else:
+            theirs, own = ({'type': c.get('type')} for c in (config, backbone.cfg))
+        differing = [f'{k}: {theirs.get(k)!r} in the file, {own.get(k)!r} in the config'
+                     for k in sorted({*theirs, *own}) if theirs.get(k) != own.get(k)]
         if differing:
             raise CheckpointError(f'{source} is another backbone than the config asks for: '
                                   + '; '.join(differing))

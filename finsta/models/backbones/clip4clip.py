@@ -17,9 +17,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from finsta.registry import BACKBONES, VIDEO_ADAPTERS
+from finsta.registry import BACKBONES
 from finsta.utils.optional import require
 
+from .adapted import adapt_frames, add_video_adapter
 from .base import BackboneFeatures, Grid, VideoLanguageBackbone
 from .blocks import (
     CLIP_MEAN,
@@ -50,9 +51,12 @@ class CLIP4Clip(VideoLanguageBackbone):
         max_frames: positions of seqTransf.
         stem: None = CLIP's strided convolution, 'conv' = :class:`ConvStem`.
         vision_pool: 'cls', or 'mean' of the patches (tiny sizes).
-        video_adapter: config of a VIDEO_ADAPTERS module over the towers' tokens, e.g.
-            dict(type='SpatioTemporalGraphTransformer'); its mixed patches become the grid, the
-            mean of a frame's pooled tokens is added to that frame's vector. Ours.
+        video_adapter: config of a VIDEO_ADAPTERS module, e.g.
+            dict(type='SpatioTemporalGraphTransformer'), over the tower's tokens after their last
+            norm; its mixed patches become the grid, the mean of a frame's pooled tokens is added
+            to that frame's vector before the projection and the pooling over time. Plain weights
+            start one with ``pretrained`` = their file and ``allow_missing``
+            ['video_adapter']. Ours.
         num_frames: frames a video in training. max_text_length: tokens, specials included.
         local_loss, gather_with_grad: see losses.py.
         allow_missing, allow_unexpected: patterns of keys that may differ when loading.
@@ -81,7 +85,8 @@ class CLIP4Clip(VideoLanguageBackbone):
                 raise ValueError(f'{name} must be one of {known}, got {value!r}')
         transformers = require('transformers', 'the backbone CLIP4Clip')
         source = hf_pretrained(pretrained)
-        self.tokenizer = load_tokenizer(tokenizer or source or 'tiny')
+        self.tokenizer = load_tokenizer(tokenizer or source or 'tiny',
+                                        'tokenizer' if tokenizer else 'pretrained')
         if source is not None:
             self.clip = load_hf(transformers.CLIPModel, source, allow_missing, allow_unexpected)
         elif text is None or vision is None:
@@ -103,8 +108,6 @@ class CLIP4Clip(VideoLanguageBackbone):
         if temporal == 'seqTransf':
             heads = temporal_heads or max(self.embed_dim // 64, 1)
             self._add_temporal(temporal_layers, heads, max_frames, source is not None)
-        self.video_adapter = None if video_adapter is None else VIDEO_ADAPTERS.build(
-            {'dim': width, 'num_frames': num_frames, **video_adapter})
         self.temporal, self.vision_pool, self.max_frames = temporal, vision_pool, max_frames
         self.local_loss, self.gather_with_grad = local_loss, gather_with_grad
         self.num_frames = num_frames
@@ -120,9 +123,9 @@ class CLIP4Clip(VideoLanguageBackbone):
             projection_dim=self.embed_dim, tokenizer=str(tokenizer or source or 'tiny'),
             temporal=temporal, temporal_layers=temporal_layers, temporal_heads=temporal_heads,
             max_frames=max_frames, stem=stem, vision_pool=vision_pool, num_frames=num_frames,
-            video_adapter=None if video_adapter is None else dict(video_adapter),
             max_text_length=max_text_length, local_loss=local_loss,
             gather_with_grad=gather_with_grad)
+        add_video_adapter(self, video_adapter, width)
         if pretrained is not None and source is None:
             self.load(pretrained, allow_missing, allow_unexpected)
 
@@ -167,10 +170,7 @@ class CLIP4Clip(VideoLanguageBackbone):
         f = frames.shape[1]
         mask = frame_mask_or_ones(frames, frame_mask)
         tokens, pooled = encode_real_frames(self._encode_frames, frames, mask)
-        if self.video_adapter is not None:
-            mixed = self.video_adapter(tokens, self.cells, self.cells, mask)
-            tokens = mixed.tokens
-            pooled = pooled + mixed.pooled.unflatten(1, (f, -1)).mean(2)
+        tokens, pooled = adapt_frames(self, tokens, pooled, mask)
         z = self.clip.visual_projection(pooled)
         if self.temporal == 'seqTransf':
             if f > self.max_frames:

@@ -117,11 +117,15 @@ def shape_of(state: Mapping[str, Tensor], key: str, what: str) -> torch.Size:
 
 def run_converter(description: str, rules: Sequence[Rule],
                   infer: Callable[[Mapping[str, Tensor], str], dict[str, Any]],
-                  default_tokenizer: str, argv: Sequence[str] | None = None) -> Path:
+                  default_tokenizer: str, argv: Sequence[str] | None = None,
+                  prepare: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] | None = None
+                  ) -> Path:
     """The command line that all converters share; returns the folder written.
 
     Args:
         infer: (state dict, tokeniser) -> config dict with the checkpoint's sizes.
+        prepare: state dict -> state dict, before ``infer`` and the rules; for what a rule, which
+            sees one key at a time, cannot do.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument('source', type=Path, help='released checkpoint (.pth, .pt, .bin)')
@@ -135,6 +139,8 @@ def run_converter(description: str, rules: Sequence[Rule],
     args = parser.parse_args(argv)
     state = {key.removeprefix('module.'): value
              for key, value in read_state_dict(args.source).items()}
+    if prepare is not None:
+        state = prepare(state)
     backbone = convert(state, rules, infer(state, args.tokenizer), str(args.source),
                        args.allow_missing, args.allow_unexpected)
     backbone.save(args.out, dict(converted_from=args.source.name, sha256=sha256(args.source),

@@ -52,8 +52,11 @@ def own_pretrained(source: str | os.PathLike | None, name: str, converter: str) 
 
 
 @contextmanager
-def hub_errors(source: str) -> Iterator[None]:
+def hub_errors(source: str, key: str = 'pretrained') -> Iterator[None]:
     """What transformers says of a name it cannot get, as one sentence with the way out.
+
+    Args:
+        source: hub name or folder. key: setting of the backbone that ``source`` came from.
 
     Raises:
         FileNotFoundError: naming ``source``, the option that names a folder, and the cause.
@@ -67,20 +70,23 @@ def hub_errors(source: str) -> Iterator[None]:
             f'no usable weights or tokeniser at {source!r}: it is no complete folder here, not in '
             'the local cache of the hub, and could not be fetched. Where there is a network: hf '
             f'download {source} --local-dir {folder}; then --cfg-options '
-            f'model.backbone.pretrained={folder} (transformers: {cause})') from error
+            f'model.backbone.{key}={folder} (transformers: {cause})') from error
 
 
 def load_hf(model_class: Any, source: str, allow_missing: Sequence[str] = (),
-            allow_unexpected: Sequence[str] = (), **kwargs: Any) -> Any:
+            allow_unexpected: Sequence[str] = (), key: str = 'pretrained', **kwargs: Any) -> Any:
     """``model_class.from_pretrained``, fp32 unless ``dtype`` says otherwise, that fails where
     transformers only warns.
+
+    Args:
+        key: setting of the backbone that ``source`` came from, for the advice.
 
     Raises:
         CheckpointError: missing, unexpected or mismatched keys that are not allowed.
         FileNotFoundError: transformers cannot find the name or folder.
     """
     # mismatched shapes are let through here so that they are reported with all the rest below
-    with hub_errors(source):
+    with hub_errors(source, key):
         model, info = model_class.from_pretrained(source, output_loading_info=True,
                                                   ignore_mismatched_sizes=True,
                                                   **{'dtype': torch.float32, **kwargs})

@@ -4,13 +4,15 @@ Post-trained backbones and the weights shipped in the package are used by name o
 config need not repeat their sizes.
 """
 
+import os
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
 from finsta.registry import BACKBONES
 
 from .base import VideoLanguageBackbone
-from .checkpoint import is_saved_backbone, load_backbone
+from .checkpoint import is_saved_backbone, load_backbone, read_saved_config
 
 WEIGHTS = Path(__file__).resolve().parents[2] / 'weights'
 
@@ -30,6 +32,25 @@ def find_saved(name: str) -> Path:
                             f'{WEIGHTS / name}. Shipped with the package: '
                             f'{", ".join(shipped) or "none"}. Post-training writes one to '
                             '<work_dir>/backbone')
+
+
+def take_sizes(backbone: MutableMapping[str, Any], source: str | os.PathLike | None) -> None:
+    """Before building a model whose weights ``source`` will replace: a config that would start
+    from BLIP-2 gets the sizes that the folder names in its place, so that BLIP-2 is not needed.
+
+    In place: ``blip2_pretrained`` becomes None, ``tokenizer`` the folder's; vision, text and
+    adapter are the folder's where the config has none of its own. Nothing changes unless
+    ``source`` is the folder of a saved backbone of the config's class.
+    """
+    if 'blip2_pretrained' not in backbone or source is None or not is_saved_backbone(source):
+        return
+    saved = read_saved_config(source)
+    if saved.get('type') != backbone.get('type'):
+        return
+    backbone.update(blip2_pretrained=None, tokenizer=saved['tokenizer'])
+    for part in ('vision', 'text', 'adapter'):
+        if backbone.get(part) is None:
+            backbone[part] = saved[part]
 
 
 @BACKBONES.register_module()

@@ -12,7 +12,8 @@ here stgt.md. ``stem``, ``num_layers=0`` and the handling of padded frames are o
 Shapes: B samples, F frames, N patches, Q queries, L text tokens, S = F (1 + h + w) pooled tokens.
 """
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -22,15 +23,17 @@ from torch.nn import functional as F
 from finsta.registry import BACKBONES, LOSSES, VIDEO_ADAPTERS
 from finsta.structures.frame_features import FrameFeatures
 from finsta.utils.distributed import gather_with_grad
-from finsta.utils.optional import require
 
 from .base import BackboneFeatures, Grid, VideoLanguageBackbone
+from .blip2 import load_blip2, meaning, random_blip2, saved_settings
 from .blocks import CLIP_MEAN, CLIP_STD, ConvStem, PixelNorm, unit
 from .cached import TowerFingerprint, check_features
-from .loading import encode_real_frames, frame_mask_or_ones, load_hf, own_pretrained
+from .loading import encode_real_frames, frame_mask_or_ones, own_pretrained
 from .queries import query_similarity
 from .tokenizers import encode_batch, load_tokenizer
 
+# arguments of the adapter that stand among this model's own
+_ADAPTER_ARGUMENTS = ('num_frames', 'sim_threshold', 'attention', 'gradient_checkpointing')
 STAGES = {'stage1': ('VTC', 'VTM', 'VTG'), 'stage2': ('CSAL', 'VTM', 'VTG')}
 
 
@@ -54,11 +57,11 @@ class STGT(VideoLanguageBackbone):
     """Args:
         pretrained: folder or file of ours, e.g. made by tools/convert/stgt_to_finsta.py.
         vision, text: entries of Blip2VisionConfig / Blip2QFormerConfig.
-        adapter: arguments of SpatioTemporalGraphTransformer other than its width and what stands
-            here; ``num_layers=0`` leaves the graph out.
+        adapter: arguments of SpatioTemporalGraphTransformer other than its width and those that
+            are arguments here too; ``num_layers=0`` leaves the graph out.
         sim_threshold: theta of the graph. attention: form of the graph attention.
         blip2_pretrained: hub name or folder of a transformers Blip2ForImageTextRetrieval, whose
-            tower, Q-Former and heads start this model.
+            tower, Q-Former and heads start this model; its vocabulary follows the tokeniser.
         num_queries: Q. embed_dim: E. tokenizer: folder, hub name or 'tiny'.
         stem: None or 'conv' (:class:`ConvStem`).
         freeze_vision: the tower is not trained and stays in evaluation mode. Its outputs may then
@@ -69,7 +72,8 @@ class STGT(VideoLanguageBackbone):
         num_frames, max_text_length, allow_*: as in CLIP4Clip.
 
     Raises:
-        ValueError: unknown option. CheckpointError: weights do not fit.
+        ValueError: unknown option. FileNotFoundError, CheckpointError: weights that are not
+            there, that do not fit.
     """
 
     streams = ('text', 'video', 'cross')
@@ -94,8 +98,14 @@ class STGT(VideoLanguageBackbone):
         if isinstance(host_losses, str) and host_losses not in STAGES:
             raise ValueError(f'host_losses must be one of {sorted(STAGES)} or a list of loss '
                              f'configs, got {host_losses!r}')
+        twice = sorted({'type', 'dim', *_ADAPTER_ARGUMENTS} & set(adapter or {}))
+        if twice:
+            raise ValueError(f'adapter must not hold {twice}: type and dim are given, and '
+                             f'{", ".join(_ADAPTER_ARGUMENTS)} are settings of STGT itself '
+                             '(model.backbone.sim_threshold=..., not '
+                             'model.backbone.adapter.sim_threshold=...)')
         own = own_pretrained(pretrained, 'STGT', 'tools/convert/stgt_to_finsta.py')
-        self.tokenizer = load_tokenizer(tokenizer)
+        self.tokenizer = load_tokenizer(tokenizer, 'tokenizer')
         if self.tokenizer.bos_token_id is None:
             self.tokenizer.add_special_tokens({'bos_token': '[DEC]'})
         self._build_towers(vision, text, num_queries, embed_dim, blip2_pretrained)
@@ -123,8 +133,7 @@ class STGT(VideoLanguageBackbone):
         plain = host_losses if isinstance(host_losses, str) else [dict(x) for x in host_losses]
         self.cfg = dict(
             type='STGT', tokenizer=str(tokenizer), num_queries=num_queries, embed_dim=embed_dim,
-            vision=vis.to_diff_dict() if blip2_pretrained else dict(vision or {}),
-            text=qformer.to_diff_dict() if blip2_pretrained else dict(text or {}),
+            vision=saved_settings('vision', vis), text=saved_settings('text', qformer),
             adapter=dict(adapter or {}), sim_threshold=sim_threshold, attention=attention,
             stem=stem, freeze_vision=freeze_vision, host_losses=plain, choice_score=choice_score,
             gradient_checkpointing=gradient_checkpointing, num_frames=num_frames,
@@ -134,28 +143,12 @@ class STGT(VideoLanguageBackbone):
 
     def _build_towers(self, vision: dict | None, text: dict | None, num_queries: int,
                       embed_dim: int, source: str | None) -> None:
-        transformers = require('transformers', 'the backbone STGT')
+        words = len(self.tokenizer)
         if source:
-            blip = load_hf(transformers.Blip2ForImageTextRetrieval, source)
-            blip.resize_token_embeddings(len(self.tokenizer))
-            if (blip.config.num_query_tokens, blip.config.image_text_hidden_size) != (
-                    num_queries, embed_dim):
-                raise ValueError(f'{source} has {blip.config.num_query_tokens} queries and '
-                                 f'embed_dim {blip.config.image_text_hidden_size}; set num_queries'
-                                 ' and embed_dim to these')
+            blip = load_blip2(source, words, num_queries, embed_dim)
         else:
-            vis = transformers.Blip2VisionConfig(**{'initializer_range': 0.02, **(vision or {})})
-            sizes = {'vocab_size': len(self.tokenizer),
-                     'pad_token_id': self.tokenizer.pad_token_id, **(text or {})}
-            qformer = transformers.Blip2QFormerConfig(**{
-                **sizes, 'use_qformer_text_input': True, 'encoder_hidden_size': vis.hidden_size})
-            # a language model is demanded by the config class and never built by this model
-            blip = transformers.Blip2ForImageTextRetrieval(transformers.Blip2Config(
-                vision_config=vis.to_dict(), qformer_config=qformer.to_dict(),
-                num_query_tokens=num_queries, image_text_hidden_size=embed_dim))
-            nn.init.normal_(blip.query_tokens, std=0.02)
-            nn.init.normal_(blip.vision_model.embeddings.class_embedding, std=0.02)
-            nn.init.normal_(blip.vision_model.embeddings.position_embedding, std=0.02)
+            blip = random_blip2(vision or {}, text or {}, words, self.tokenizer.pad_token_id,
+                                num_queries, embed_dim)
         self.vision, self.qformer = blip.vision_model, blip.qformer
         self.query_tokens, self.embeddings = blip.query_tokens, blip.embeddings
         self.vision_proj, self.text_proj = blip.vision_projection, blip.text_projection
@@ -170,6 +163,19 @@ class STGT(VideoLanguageBackbone):
             self.vision.eval()
         return self
 
+    def comparable(self, cfg: Mapping[str, Any]) -> dict[str, Any]:
+        """``vision.hidden_size`` and so on: a setting that is left out is its default."""
+        plain = super().comparable(cfg)
+        parts = {name: plain.pop(name, None) or {} for name in ('vision', 'text', 'adapter')}
+        found = {name: meaning(name, parts[name]) for name in ('vision', 'text')}
+        known = inspect.signature(type(self.adapter)).parameters
+        graph = {k: parts['adapter'].get(k, known[k].default)
+                 for k in ('num_layers', 'num_heads', 'position', 'grid')}
+        # only a stored table has a grid of its own
+        graph['grid'] = list(graph['grid']) if graph['position'] == 'table' else None
+        found['adapter'] = graph
+        return plain | {f'{name}.{k}': v for name, part in found.items() for k, v in part.items()}
+
     # -- inputs ---------------------------------------------------------------------------------
     def preprocess_frames(self, frames: Tensor | FrameFeatures) -> Tensor | FrameFeatures:
         """Pixels as the base class says; cached features are checked and handed on."""
@@ -181,7 +187,7 @@ class STGT(VideoLanguageBackbone):
 
     def tower_fingerprint(self) -> str:
         """What cached features are recognised by: weights, sizes and pixel normalisation."""
-        return self._fingerprint(self.vision, self.vision.config.to_diff_dict(), self.pixel_norm)
+        return self._fingerprint(self.vision, self.cfg['vision'], self.pixel_norm)
 
     def tokenize(self, texts: Sequence[str], device: torch.device | str = 'cpu') \
             -> dict[str, Tensor]:
@@ -295,7 +301,8 @@ class STGT(VideoLanguageBackbone):
     @torch.no_grad()
     def _to_everyone(self, text: BackboneFeatures, video: BackboneFeatures) \
             -> tuple[Tensor, Tensor]:
-        """Scaled similarities of own texts to all videos and of own videos to all texts."""
+        """Scaled similarities of own texts to all videos and of own videos to all texts: the pairs
+        of all processes by rank, then their extra texts, the order in which VTM gathers rows."""
         b = len(video.video)
         texts, extra = (gather_with_grad(x.detach(), False)[0]
                         for x in (text.text_pooled[:b], text.text_pooled[b:]))

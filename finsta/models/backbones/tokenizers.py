@@ -8,7 +8,6 @@ word has a spelling. Ours; the file format is transformers' own, a folder that
 Shapes: B texts, L tokens of the longest.
 """
 
-import json
 import os
 import string
 from collections import Counter
@@ -89,8 +88,11 @@ def save_tokenizer(tokenizer: Any, folder: str | os.PathLike) -> None:
     tokenizer.save_pretrained(str(folder))
 
 
-def load_tokenizer(source: str | os.PathLike) -> Any:
+def load_tokenizer(source: str | os.PathLike, key: str = 'tokenizer') -> Any:
     """A fast tokeniser from a folder, a hub name, or ``'tiny'`` (shipped, offline).
+
+    Args:
+        key: setting of the backbone that ``source`` came from, for the advice.
 
     Raises:
         FileNotFoundError: a name that is neither a folder nor reachable.
@@ -102,7 +104,7 @@ def load_tokenizer(source: str | os.PathLike) -> Any:
             Path(path) / 'tokenizer.json').is_file():
         raise FileNotFoundError(f'{path} holds no tokenizer.json; write one with save_tokenizer '
                                 'or point to a folder of transformers')
-    with hub_errors(str(path)):
+    with hub_errors(str(path), key):
         tokenizer = transformers.AutoTokenizer.from_pretrained(str(path))
     if not tokenizer.is_fast:
         raise TypeError(f'{source!r} is a slow tokeniser without character offsets; '
@@ -169,10 +171,3 @@ def read_word_list(path: str | os.PathLike) -> list[str]:
     """Blank-separated words of a text file; lines that begin with ``#`` are comments."""
     lines = Path(path).read_text(encoding='utf-8').splitlines()
     return [w for line in lines if not line.startswith('#') for w in line.split()]
-
-
-def tokenizer_info(tokenizer: Any) -> dict[str, Any]:
-    """Sizes and special ids of a tokeniser, for model configs and provenance."""
-    keys = ('pad_token_id', 'bos_token_id', 'eos_token_id')
-    return json.loads(json.dumps(dict(vocab_size=len(tokenizer),
-                                      **{key: getattr(tokenizer, key) for key in keys})))

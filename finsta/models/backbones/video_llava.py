@@ -12,8 +12,8 @@ For retrieval, ``text_pooled`` and ``video_pooled`` are the hidden states of the
 "BOS caption EOS" and "BOS video EOS", through learnt projections when ``embed_dim`` is given; the
 released model was not trained for that, so without 'itc' in ``host_losses`` they are a probe.
 Sequences are built from embeddings, so no placeholder token is needed; the unused image tower is
-dropped. Paper: Lin et al. 2023; here method.md, backbones.md. ``stem``, 'itc' and the pooled
-vectors are ours.
+dropped. Paper: Lin et al. 2023; here method.md, backbones.md. ``stem``, ``video_adapter``,
+'itc' and the pooled vectors are ours.
 
 Shapes: B samples, F frames, N patches, L caption tokens with BOS and EOS, C width of the LLM.
 """
@@ -28,6 +28,7 @@ from torch.nn import functional as F
 from finsta.registry import BACKBONES
 from finsta.utils.optional import require
 
+from .adapted import adapt_frames, add_video_adapter
 from .base import BackboneFeatures, Grid, VideoLanguageBackbone
 from .blocks import CLIP_MEAN, CLIP_STD, ConvStem, PixelNorm, unit
 from .checkpoint import is_saved_backbone, read_saved
@@ -54,6 +55,9 @@ class VideoLLaVA(VideoLanguageBackbone):
         lora: None, or dict(r, alpha, dropout, target_modules): the LLM is frozen but for these.
         freeze_vision: freeze the ViT, as the original does in fine-tuning.
         dtype: of the weights when read from transformers, 'float32' or 'bfloat16'.
+        video_adapter: as in CLIP4Clip, over the ViT's tokens that go into the projector; its
+            mixed patches take the patches' place, the mean of a frame's pooled tokens is added to
+            that frame's CLS token.
         stem, tokenizer, num_frames, max_text_length, local_loss, gather_with_grad, allow_*: as
             in CLIP4Clip.
 
@@ -69,10 +73,11 @@ class VideoLLaVA(VideoLanguageBackbone):
                  hidden_layer: int = -1, embed_dim: int | None = None,
                  prompt: str = 'Describe the video.', host_losses: Sequence[str] = ('lm',),
                  lora: dict | None = None, freeze_vision: bool = False, dtype: str = 'float32',
-                 stem: str | None = None, tokenizer: str | None = None, num_frames: int = 8,
-                 max_text_length: int = 64, local_loss: bool = True,
-                 gather_with_grad: bool = True, allow_missing: Sequence[str] = (),
-                 allow_unexpected: Sequence[str] = (), init_cfg: dict | None = None) -> None:
+                 stem: str | None = None, video_adapter: dict | None = None,
+                 tokenizer: str | None = None, num_frames: int = 8, max_text_length: int = 64,
+                 local_loss: bool = True, gather_with_grad: bool = True,
+                 allow_missing: Sequence[str] = (), allow_unexpected: Sequence[str] = (),
+                 init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
         if not host_losses or set(host_losses) - {'lm', 'itc'}:
             raise ValueError(f"host_losses must be some of ('lm', 'itc'), got {host_losses!r}")
@@ -82,8 +87,9 @@ class VideoLLaVA(VideoLanguageBackbone):
             raise ValueError(f'stem must be None or "conv" (got {stem!r}), dtype one of '
                              f'{sorted(_DTYPES)} (got {dtype!r})')
         source = hf_pretrained(pretrained)
+        named = 'tokenizer' if tokenizer else 'pretrained'
         tokenizer = str(tokenizer or source or 'tiny')
-        self.tokenizer = load_tokenizer(tokenizer)
+        self.tokenizer = load_tokenizer(tokenizer, named)
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
         self._build(source, text, vision, vision_feature_layer, _DTYPES[dtype], allow_missing,
@@ -115,6 +121,7 @@ class VideoLLaVA(VideoLanguageBackbone):
             freeze_vision=freeze_vision, stem=stem, num_frames=num_frames,
             max_text_length=max_text_length, local_loss=local_loss,
             gather_with_grad=gather_with_grad)
+        add_video_adapter(self, video_adapter, vision_config.hidden_size)
         self._freeze_unused(freeze_vision)
         own = pretrained if source is None else None
         adapted = own is not None and is_saved_backbone(own) and bool(read_saved(own)[0]['lora'])
@@ -230,6 +237,11 @@ class VideoLLaVA(VideoLanguageBackbone):
                      crop: Tensor | None = None) -> BackboneFeatures:
         mask = frame_mask_or_ones(frames, frame_mask)
         tokens, = encode_real_frames(self._encode_frames, frames, mask)
+        if self.video_adapter is not None:
+            tokens, cls = adapt_frames(self, tokens, tokens[:, :, 0], mask)
+            tokens = torch.cat([cls.unsqueeze(2).to(tokens.dtype), tokens[:, :, 1:]], 2)
+            tokens = tokens.to(self.vlm.dtype)
+        tokens, = encode_real_frames(self._project, tokens, mask)
         grid = Grid(tuple((i,) for i in range(frames.shape[1])), self.cells, self.cells, crop)
         out = BackboneFeatures(video=tokens[:, :, 1:], video_extra=tokens[:, :, 0],
                                video_mask=mask, grid=grid)
@@ -241,11 +253,15 @@ class VideoLLaVA(VideoLanguageBackbone):
         return out
 
     def _encode_frames(self, pixels: Tensor) -> tuple[Tensor]:
-        """(n, 3, h, w) -> projector output (n, 1 + N, C), CLS first."""
-        model = self.vlm.model
-        out = model.video_tower(pixel_values=pixels.to(self.vlm.dtype), output_hidden_states=True)
-        features = out.hidden_states[self.vlm.config.vision_feature_layer]
-        return (model.multi_modal_projector(features),)
+        """(n, 3, h, w) -> what goes into the projector, (n, 1 + N, width of the ViT), CLS
+        first."""
+        out = self.vlm.model.video_tower(pixel_values=pixels.to(self.vlm.dtype),
+                                         output_hidden_states=True)
+        return (out.hidden_states[self.vlm.config.vision_feature_layer],)
+
+    def _project(self, tokens: Tensor) -> tuple[Tensor]:
+        """(n, 1 + N, width of the ViT) -> (n, 1 + N, C)."""
+        return (self.vlm.model.multi_modal_projector(tokens),)
 
     def _joint(self, text: BackboneFeatures, video: BackboneFeatures) \
             -> tuple[Tensor, Tensor, int, int]:
@@ -348,6 +364,8 @@ class VideoLLaVA(VideoLanguageBackbone):
         extra = [self.text_embed] if hasattr(self, 'text_embed') else []
         groups['text'] = [p for m in (embeddings, *extra) for p in m.parameters()]
         extra = [self.video_embed] if hasattr(self, 'video_embed') else []
+        if self.video_adapter is not None:
+            extra.append(self.video_adapter)
         groups['video'] = [p for m in (model.video_tower, model.multi_modal_projector, *extra)
                            for p in m.parameters()]
         taken = {id(p) for p in groups['text']}

@@ -19,8 +19,9 @@ from .graph import FrameBandGraph, widen
 from .sparse import sparse_attention, tiles
 
 FORMS = ('auto', 'banded', 'sparse', 'dense')
-# share of the band's logits below which forming them tile by tile takes less time
-SPARSE_BELOW = 0.5
+# share of the band's logits below which forming them tile by tile takes less time: measured on a
+# CPU (benchmark_stgt.json, sparse_wins_below_formed)
+SPARSE_BELOW = 0.41
 # logits formed at a time: a share of a CPU's cache; a GPU takes a frame at once
 CHUNK_CPU, CHUNK_GPU = 1 << 19, 1 << 28
 
@@ -45,8 +46,10 @@ def banded_attention(query: Tensor, key: Tensor, value: Tensor, graph: FrameBand
 
 def auto_attention(query: Tensor, key: Tensor, value: Tensor, graph: FrameBandGraph,
                    dropout: float = 0.0) -> Tensor:
-    """The sparse form where its tiles hold less than ``SPARSE_BELOW`` of the band, else banded."""
-    if graph.density() < SPARSE_BELOW:
+    """On a CPU the sparse form where its tiles hold less than ``SPARSE_BELOW`` of the band, else
+    banded. On a GPU banded: finding the tiles waits for the device once for each of them (not
+    measured)."""
+    if query.device.type == 'cpu' and graph.density() < SPARSE_BELOW:
         found = list(tiles(graph))
         b, t, n = graph.shape
         if sum(w.numel() for *_, w in found) < SPARSE_BELOW * b * (3 * t - 2) * n * n:

@@ -118,8 +118,9 @@ class CSAL(_Contrast):
 
     def targets(self, own: tuple[Tensor, Tensor], everyone: tuple[Tensor, Tensor], start: int
                 ) -> Tensor:
-        texts = own[0] @ everyone[0].T
-        videos = unit(own[1].mean(1)) @ unit(everyone[1].mean(1)).T
+        with torch.autocast(own[0].device.type, enabled=False):
+            texts = own[0] @ everyone[0].T
+            videos = unit(own[1].mean(1)) @ unit(everyone[1].mean(1)).T
         common = videos.relu() * texts.relu()
         common = common.masked_fill(common < self.floor, -100.0)
         target = (self.sharpness * common).softmax(-1)

@@ -6,7 +6,7 @@ relation that is active in the frame and whose arguments are visible, adverbs hu
 The layout of nodes (objects, then attributes, then predicates) is ours.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -143,8 +143,3 @@ def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     area_a, area_b = ((x[:, 2:] - x[:, :2]).clip(0).prod(-1) for x in (a, b))
     union = area_a[:, None] + area_b[None] - inter
     return np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
-
-
-def merge_tracks(frames: Mapping[int, Box | None], keep: Sequence[int]) -> dict[int, Box | None]:
-    """Boxes on source frames -> boxes on the key frames ``keep`` (source indices, in order)."""
-    return {k: frames[f] for k, f in enumerate(keep) if f in frames}

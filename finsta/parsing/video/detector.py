@@ -9,7 +9,7 @@ This is the one file of ``parsing.video`` that imports transformers, inside the 
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import Any
 
 import numpy as np
@@ -158,6 +158,17 @@ class DetectorVideoParser(VideoParser):
         return list(spans.values())
 
 
+def is_open_vocabulary(name: str) -> bool:
+    """Whether the detector in a folder (or of a hub name) wants words to look for.
+
+    Raises:
+        OSError: from transformers, if the folder does not hold a model.
+    """
+    hub = require('transformers', 'DetectorVideoParser')
+    return (type(hub.AutoConfig.from_pretrained(name))
+            in hub.AutoModelForZeroShotObjectDetection._model_mapping)
+
+
 class _Detector:
     """Pictures -> boxes, labels and scores, for both kinds of detectors."""
 
@@ -165,7 +176,7 @@ class _Detector:
                  dtype: torch.dtype) -> None:
         hub = require('transformers', 'DetectorVideoParser')
         config = hub.AutoConfig.from_pretrained(name)
-        open_vocabulary = type(config) in hub.AutoModelForZeroShotObjectDetection._model_mapping
+        open_vocabulary = is_open_vocabulary(name)
         if open_vocabulary and not classes:
             raise ValueError(f'{name} ({config.model_type}) is an open-vocabulary detector: give '
                              "classes=['person', ...], the words to look for")
@@ -191,9 +202,7 @@ class _Detector:
             rows = self.processor.post_process_object_detection(
                 outputs, threshold=score_thr, target_sizes=sizes)
         elif self.grounding:
-            rows = self.processor.post_process_grounded_object_detection(
-                outputs, inputs['input_ids'], threshold=score_thr, text_threshold=score_thr,
-                target_sizes=sizes)
+            rows = self._grounded(outputs, inputs['input_ids'][0], score_thr, sizes)
         else:
             rows = self.processor.post_process_grounded_object_detection(
                 outputs, threshold=score_thr, target_sizes=sizes,
@@ -204,7 +213,7 @@ class _Detector:
         if not self.classes:
             data = self.processor(images=pictures, return_tensors='pt')
         elif self.grounding:
-            words = ' '.join(f'{c.lower()}.' for c in self.classes)
+            words = ' '.join(f'{c.lower().replace(".", " ")}.' for c in self.classes)
             data = self.processor(images=pictures, text=[words] * len(pictures),
                                   return_tensors='pt')
         else:
@@ -212,6 +221,32 @@ class _Detector:
                                   return_tensors='pt')
         return {k: v.to(self.device, self.dtype) if v.is_floating_point() else v.to(self.device)
                 for k, v in data.items() if isinstance(v, Tensor)}
+
+    def _grounded(self, outputs: Any, tokens: Tensor, score_thr: float,
+                  sizes: list[tuple[int, int]]) -> list[dict[str, Any]]:
+        """Rows of Grounding DINO: a box belongs to the class with the likeliest token.
+
+        transformers' own post-processing joins all tokens above a threshold, and so answers with
+        mixtures of classes ("cat. dog") that nobody asked for.
+        """
+        from transformers.image_transforms import center_to_corners_format
+        stop = self.processor.tokenizer.convert_tokens_to_ids('.')
+        ends = [0, *torch.nonzero(tokens == stop).flatten().tolist()]   # 0: [CLS]
+        if len(ends) != len(self.classes) + 1:
+            raise ValueError(f'{len(self.classes)} classes do not fit into the {len(tokens)} '
+                             'tokens that this detector reads at once; give fewer or shorter '
+                             'classes')
+        chance = outputs.logits.float().sigmoid()
+        by_class = torch.stack([chance[..., a + 1:b].amax(-1) for a, b in pairwise(ends)], -1)
+        boxes = center_to_corners_format(outputs.pred_boxes.float())
+        rows = []
+        for (height, width), box, (score, label) in zip(
+                sizes, boxes, zip(*by_class.max(-1), strict=True), strict=True):
+            keep = score > score_thr
+            rows.append(dict(scores=score[keep],
+                             boxes=box[keep] * box.new_tensor([width, height, width, height]),
+                             text_labels=[self.classes[k] for k in label[keep].tolist()]))
+        return rows
 
     def _read(self, row: dict[str, Any], max_objects: int
               ) -> tuple[np.ndarray, list[str], np.ndarray]:

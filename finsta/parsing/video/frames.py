@@ -9,6 +9,7 @@ from finsta.datasets.transforms.video import open_video
 from finsta.parsing.video.builder import empty_graph
 from finsta.parsing.video.layouts.common import pick_frames
 from finsta.structures import DynamicSceneGraph
+from finsta.utils.errors import input_errors
 from finsta.utils.optional import require
 
 
@@ -44,7 +45,7 @@ class VideoParser:
     def _parse_file(self, path: str) -> DynamicSceneGraph:
         try:
             frames, times = self.read(path)
-        except (OSError, ValueError, RuntimeError, EOFError) as error:
+        except input_errors() as error:
             self.num_unreadable += 1
             print_log(f'{path}: cannot be read ({error}); empty graph '
                       f'({self.num_unreadable} so far)', 'current', 30)

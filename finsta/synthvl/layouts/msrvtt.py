@@ -20,6 +20,8 @@ _INFO_FILES = {'train_val_videodatainfo.json': ('train', 'val'),
 class MsrvttLayout:
     """See the module."""
 
+    captions = (3, 5)
+
     def video_id(self, number: int, seconds: int) -> str:
         """``video<k>``, counted from 0."""
         return f'video{number - 1}'
@@ -35,10 +37,6 @@ class MsrvttLayout:
     def question_forms(self, text: str) -> tuple[str, ...]:
         """Lower case; without the question mark in the csv form."""
         return text.lower(), text.lower().rstrip('?')
-
-    def prepare(self, out: Path) -> None:
-        """Make folders."""
-        (out / 'videos' / 'all').mkdir(parents=True, exist_ok=True)
 
     def write(self, out: Path, records: list[dict[str, Any]]) -> None:
         """All annotation files."""

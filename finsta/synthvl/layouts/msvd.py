@@ -17,6 +17,8 @@ _CAPTION_FILES = {'training_label.json': ('train', 'val'), 'testing_label.json':
 class MsvdLayout:
     """See the module."""
 
+    captions = (3, 5)
+
     def video_id(self, number: int, seconds: int) -> str:
         """``<eleven characters>_<start>_<end>``."""
         return f'SynthVL{number:04d}_0_{seconds}'
@@ -32,10 +34,6 @@ class MsvdLayout:
     def question_forms(self, text: str) -> tuple[str, ...]:
         """Lower case; without the question mark in the csv form."""
         return text.lower(), text.lower().rstrip('?')
-
-    def prepare(self, out: Path) -> None:
-        """Make folders."""
-        (out / 'YouTubeClips').mkdir(parents=True, exist_ok=True)
 
     def write(self, out: Path, records: list[dict[str, Any]]) -> None:
         """All annotation files."""

@@ -36,22 +36,24 @@ _STGT = dict(
               attention_probs_dropout_prob=0.0),
     vision=dict(hidden_size=24, intermediate_size=48, num_hidden_layers=1, num_attention_heads=2,
                 image_size=SIZE, patch_size=PATCH))
+_GRAPH = dict(type='SpatioTemporalGraphTransformer', num_heads=2, sim_threshold=0.9, dropout=0.0)
 
 HOSTS = {
     'CLIP4Clip': dict(_CLIP, temporal='seqTransf', temporal_layers=1, temporal_heads=2),
     'CLIP4Clip-meanP': dict(_CLIP, temporal='meanP'),
     'CLIP4Clip-conv': dict(_CLIP, temporal='seqTransf', temporal_layers=1, temporal_heads=2,
                            stem='conv', vision_pool='mean'),
-    'CLIP4Clip-graph': dict(_CLIP, video_adapter=dict(
-        type='SpatioTemporalGraphTransformer', num_heads=2, sim_threshold=0.9, dropout=0.0)),
+    'CLIP4Clip-graph': dict(_CLIP, video_adapter=_GRAPH),
     'ALPRO': _ALPRO,
     'ALPRO-conv': dict(_ALPRO, stem='conv', fuse_time='all'),
+    'ALPRO-graph': dict(_ALPRO, video_adapter=_GRAPH),
     'STGT': _STGT,
     'STGT-stage2': dict(_STGT, host_losses='stage2', choice_score='itm'),
     'STGT-frozen': dict(_STGT, freeze_vision=True, stem='conv', adapter=dict(num_layers=0,
                         num_heads=2)),
     'VideoLLaVA': _LLAVA,
     'VideoLLaVA-conv': dict(_LLAVA, stem='conv', embed_dim=16, host_losses=('lm', 'itc')),
+    'VideoLLaVA-graph': dict(_LLAVA, freeze_vision=True, video_adapter=_GRAPH),
     'VideoLLaVA-lora': dict(_LLAVA, lora=dict(r=2), freeze_vision=True, hidden_layer=0),
 }
 

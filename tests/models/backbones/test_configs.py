@@ -1,4 +1,5 @@
 import inspect
+from pathlib import Path
 
 import pytest
 import torch
@@ -6,12 +7,16 @@ from mmengine.config import Config
 
 from finsta.registry import BACKBONES
 
-TINY = {'clip4clip_tiny': 1_355_225, 'alpro_tiny': 999_835, 'video_llava_tiny': 939_577}
-FULL = ('clip4clip_vit-b32', 'clip4clip_seqtransf_vit-b32', 'alpro', 'video_llava_7b')
+TINY = {'clip4clip_tiny': 1_355_225, 'alpro_tiny': 999_835, 'video_llava_tiny': 939_577,
+        'stgt_tiny': 1_124_250}
+FULL = ('clip4clip_vit-b32', 'clip4clip_seqtransf_vit-b32', 'alpro', 'video_llava_7b', 'stgt')
+STGT = sorted(path.stem for path in (Path(__file__).parents[3] / 'configs/stgt').glob('*.py'))
 
 
 def _config(repo_root, name):
-    return Config.fromfile(repo_root / f'configs/_base_/backbones/{name}.py').model.backbone
+    config = Config.fromfile(repo_root / f'configs/_base_/backbones/{name}.py')
+    # sizes to lay over a real config, without its type
+    return config.model.backbone if 'model' in config else dict(config.stgt_tiny, type='STGT')
 
 
 @pytest.mark.parametrize('name', sorted(TINY))
@@ -44,3 +49,19 @@ def test_full_sizes_name_settings_that_exist(name, repo_root):
     cfg = _config(repo_root, name)
     cls = BACKBONES.get(cfg.pop('type'))
     assert set(cfg) <= set(inspect.signature(cls.__init__).parameters)
+
+
+@pytest.mark.parametrize('name', STGT)
+def test_every_config_of_stgt_builds_at_full_size(name, repo_root):
+    """On the meta device, the sizes of BLIP-2's weights being the classes' defaults."""
+    cfg = Config.fromfile(repo_root / f'configs/stgt/{name}.py').model.backbone
+    assert cfg.pop('blip2_pretrained') == 'Salesforce/blip2-itm-vit-g'
+    # the released tokeniser's size, without the tokeniser
+    assert cfg.pop('tokenizer') == 'bert-base-uncased'
+    cfg.update(tokenizer='tiny', text=dict(vocab_size=30523))
+    with torch.device('meta'):
+        backbone = BACKBONES.build(cfg)
+    assert sum(p.numel() for p in backbone.parameters()) == 1_232_186_558
+    assert len(backbone.losses) == 3 and backbone.freeze_vision
+    stage2 = any(loss.name == 'csal' for loss in backbone.losses)
+    assert stage2 == (name == 'pretrain_stage2' or name.startswith('retrieval'))

@@ -4,11 +4,15 @@ import inspect
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from finsta.models import FinstaModel
 from finsta.models.backbones import BackboneFeatures, VideoLanguageBackbone, load_backbone
 from finsta.models.backbones.base import STREAMS
+from finsta.models.backbones.checkpoint import read_state_dict
 from finsta.registry import BACKBONES
 from tests.models.backbones.hosts import FRAMES, HOSTS, PATCH, SIZE, build
+from tests.models.tiny import TEACHER, TRANSFER, batch
 
 TEXTS = ['The red circle moves slowly to the left', 'a zebra', 'what hits the blue square?']
 CELLS = SIZE // PATCH
@@ -147,6 +151,64 @@ def test_saved_alone_and_loaded_it_is_the_same(name, tmp_path):
     for old, new in zip((text, video), encode(loaded), strict=True):
         for key, value in tensors(old).items():
             assert torch.equal(value, tensors(new)[key]), key
+
+
+class _Record(TorchDispatchMode):
+    """Names and shapes of every tensor operation that runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        self.calls.append((str(func), tuple(out.shape) if isinstance(out, torch.Tensor) else None))
+        return out
+
+
+@torch.no_grad()
+def answers(host: VideoLanguageBackbone) -> tuple[list[tuple], dict[str, torch.Tensor]]:
+    """Every operation of the host in evaluation mode, and all that it hands out."""
+    host.eval()
+    with _Record() as record:
+        text, video = encode(host)
+        out = {**tensors(text), **tensors(video), 'similarity': host.similarity(text, video),
+               'joint': host.joint_features(text, video)}
+        if 'cross' in host.streams:
+            out |= tensors(host.fuse(text, video))
+        out['choices'] = host.score_choices([['red', 'a blue star']] * 3,
+                                            host.preprocess_frames(frames(3)))
+    return record.calls, out
+
+
+def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
+    return list(left) == list(right) and all(torch.equal(v, right[k]) for k, v in left.items())
+
+
+@each_host
+def test_post_training_leaves_nothing_behind(name, tmp_path):
+    torch.manual_seed(0)
+    plain = BACKBONES.build(HOSTS[name])
+    torch.manual_seed(0)
+    model = FinstaModel(HOSTS[name], teacher=TEACHER, transfer=TRANSFER)
+    assert same(plain.state_dict(), model.backbone.state_dict())
+    before = answers(plain)[1]
+    assert same(answers(model.backbone)[1], before)
+
+    losses = model.train()(**batch(), mode='loss')
+    assert {'loss_osc', 'loss_ptc', 'loss_pooled_video', 'loss_node_video'} <= set(losses)
+    sum(v for k, v in losses.items() if k.startswith('loss')).backward()
+    torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1).step()
+    model.backbone.save(tmp_path)
+
+    state = read_state_dict(tmp_path / 'model.safetensors')
+    assert set(state) == set(plain.state_dict())
+    fresh = BACKBONES.build(HOSTS[name])
+    fresh.load_state_dict(state, strict=True)
+    inside, alone = answers(model.backbone), answers(fresh)
+    assert inside[0] == alone[0]
+    assert same(inside[1], alone[1])
+    assert not same(alone[1], before)  # the step did change the backbone
 
 
 @each_host

@@ -61,6 +61,18 @@ def test_csal_is_its_formula(detach):
         torch.testing.assert_close(mine, reference, rtol=1e-4, atol=1e-6)
 
 
+def test_csal_targets_are_fp32_under_autocast():
+    text, video = (F.normalize(x + 0.2, dim=-1) for x in (unit(5, E), unit(5, Q, E, seed=1)))
+    loss, given = LOSSES.build(dict(type='CSAL')), (text, video, torch.tensor(4.0))
+    expected = loss(*given)['loss_csal']
+    with torch.autocast('cpu', torch.bfloat16):
+        target = loss.targets((text, video), (text, video), 0)
+        found = loss(*given)['loss_csal']
+    assert target.dtype == torch.float32
+    torch.testing.assert_close(target, csal_targets(text, video), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_extra_texts_get_no_share_of_csal_targets():
     text, video = (F.normalize(x + 0.2, dim=-1) for x in (unit(6, E), unit(4, Q, E, seed=1)))
     scale = torch.tensor(4.0)
@@ -177,13 +189,16 @@ def all_losses(rows: slice, extra: slice, own: bool):
     else:
         cut = 6
     losses = {}
-    for cfg in (dict(type='VTC'), dict(type='CSAL', detach_targets=False),
-                dict(type='CSAL', detach_targets=True)):
-        found = LOSSES.build(cfg)(pairs, videos, scale)
-        losses |= {f'{k}{cfg.get("detach_targets", "")}': v for k, v in found.items()}
-    losses |= LOSSES.build(dict(type='VTM', mining='hardest'))(
-        match, scores[:, :5].T[rows], scores[rows], ids[chosen][:, :cut], mask[chosen][:, :cut],
-        tokens[rows] @ project, token_mask[rows])
+    for options in (dict(type='VTC'), dict(type='CSAL', detach_targets=False),
+                    dict(type='CSAL', detach_targets=True)):
+        for gather_grad in (True, False):
+            found = LOSSES.build({**options, 'gather_grad': gather_grad})(pairs, videos, scale)
+            losses |= {f'{k}{options.get("detach_targets", "")}{"" if gather_grad else " cut"}': v
+                       for k, v in found.items()}
+    for key, gather_grad in (('loss_vtm', True), ('loss_vtm cut', False)):
+        losses[key] = LOSSES.build(dict(type='VTM', mining='hardest', gather_grad=gather_grad))(
+            match, scores[:, :5].T[rows], scores[rows], ids[chosen][:, :cut],
+            mask[chosen][:, :cut], tokens[rows] @ project, token_mask[rows])['loss_vtm']
     words = (tokens[rows].mean(1) @ project)[:, None].expand(-1, 6, -1)[:, :cut]
     text_rows = torch.arange(5)[rows]
     losses |= LOSSES.build(dict(type='VTG'))(words, (ids % C)[text_rows][:, :cut],
@@ -196,6 +211,25 @@ def all_losses(rows: slice, extra: slice, own: bool):
     return out
 
 
+def vtm_grad_of_own_rows(rank: int) -> np.ndarray:
+    """Gradient of one process's VTM with the hardest negatives, other processes' videos fixed."""
+    rows = torch.arange(5)[SPLIT[0] * rank:][:SPLIT[rank]]
+    text, video, further = (F.normalize(x + 0.2, dim=-1) for x in (
+        unit(5, E), unit(5, Q, E, seed=1), unit(3, E, seed=2)))
+    scores = torch.einsum('bqe,me->bmq', video, torch.cat([text, further])).amax(-1)
+    wrong = scores.masked_fill(torch.eye(5, 8).bool(), -torch.inf)
+    hard_text, hard_video = wrong.argmax(1)[rows], wrong[:, :5].argmax(0)[rows]
+    ids, mask, tokens, token_mask, _ = vtm_inputs(5, 3)
+    project = torch.eye(C, requires_grad=True)
+    mine = torch.zeros(5, 1, 1).index_fill(0, rows, 1).bool()
+    videos = torch.where(mine, tokens @ project, tokens)
+    total = 0
+    for t, v, label in ((rows, rows, 1), (rows, hard_video, 0), (hard_text, rows, 0)):
+        logits = match(ids[t], mask[t], videos[v], token_mask[v])
+        total = total - logits.log_softmax(1)[:, label].sum()
+    return torch.autograd.grad(total * 2 / 15, project)[0].numpy()
+
+
 def _process(rank: int):
     start = SPLIT[0] * rank
     return all_losses(slice(start, start + SPLIT[rank]), slice(2 * rank, 2 + rank), True)
@@ -204,7 +238,14 @@ def _process(rank: int):
 def test_two_processes_are_the_big_batch():
     parts = run_processes(_process, 2)
     whole = all_losses(slice(0, 5), slice(0, 3), False)
-    assert set(whole) == {'loss_vtc', 'loss_csalFalse', 'loss_csalTrue', 'loss_vtm', 'loss_vtg'}
+    both = {'loss_vtc', 'loss_csalFalse', 'loss_csalTrue', 'loss_vtm'}
+    assert set(whole) == {*both, *(f'{k} cut' for k in both), 'loss_vtg'}
+    # of VTM without gather_grad only the value is the big batch's: its own rows keep a gradient
+    cut = [p.pop('loss_vtm cut') for p in parts]
+    whole.pop('loss_vtm cut')
+    assert np.mean([c[0] for c in cut]) == pytest.approx(whole['loss_vtm'][0], rel=1e-5)
+    for rank, (_, _, grad) in enumerate(cut):
+        np.testing.assert_allclose(grad, vtm_grad_of_own_rows(rank), rtol=1e-3, atol=1e-5)
     for name, (value, *grads) in whole.items():
         assert np.mean([p[name][0] for p in parts]) == pytest.approx(value, rel=1e-5), name
         for i, grad in enumerate(grads, start=1):

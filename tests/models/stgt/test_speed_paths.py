@@ -1,5 +1,7 @@
 """What STGT computes another way to be quick is the plain computation, value and gradients."""
 
+import json
+
 import pytest
 import torch
 from torch import nn
@@ -123,6 +125,24 @@ def test_auto_counts_the_logits_that_tiles_would_form(pattern, expected, monkeyp
     inputs = torch.randn(3, 1, 2, 2, 96, 4)
     torch.testing.assert_close(auto_attention(*inputs, graph), dense_attention(*inputs, graph))
     assert used == [expected]
+
+
+def test_auto_on_a_gpu_looks_for_no_tiles(monkeypatch):
+    def refuse(graph):
+        raise AssertionError('tiles were looked for')
+
+    same = torch.eye(64).expand(1, 2, 64, 64)
+    graph = FrameBandGraph(same, same[:, :1])
+    monkeypatch.setattr(attention_module, 'tiles', refuse)
+    monkeypatch.setattr(attention_module, 'banded_attention', lambda *a: 'banded')
+    query = torch.empty(1, 2, 2, 64, 4, device='meta')
+    assert auto_attention(query, query, query, graph) == 'banded'
+
+
+def test_the_threshold_of_auto_is_the_measured_one(repo_root):
+    found = json.loads((repo_root / 'docs/en/results/benchmark_stgt.json').read_text())
+    assert pytest.approx(found['sparse_wins_below_formed'], abs=0.02) == \
+        attention_module.SPARSE_BELOW
 
 
 def test_quick_mlp_is_quickgelu():

@@ -36,8 +36,15 @@ def gold_csv(tmp_path):
 def test_scores_by_hand(repo_root, gold_csv, tmp_path):
     """12 gold tuples; of our 12, (mat) and (cat, sit on, mat) are wrong: P = R = 10 / 12."""
     out = tmp_path / 'out.json'
-    text = _run(repo_root, 'tools/analysis/eval_text_parser.py', '--gold', gold_csv, '--json', out)
-    table = json.loads(out.read_text())['table']
+    config = '{"type": "RuleTextParser"}'
+    text = _run(repo_root, 'tools/analysis/eval_text_parser.py', '--gold', gold_csv, '--rows',
+                '0:', '--parser-config', config, '--json', out)
+    data = json.loads(out.read_text())
+    assert data['command'] == ("python tools/analysis/eval_text_parser.py "
+                               f"--gold {gold_csv} --rows 0: --parser-config '{config}' "
+                               f"--json {out}")
+    assert {'commit', 'machine', 'threads', 'versions'} <= set(data)
+    table = data['table']
     assert table['all']['gold'] == 12
     assert table['all']['precision'] == pytest.approx(10 / 12)
     assert table['all']['f1'] == pytest.approx(10 / 12)
@@ -86,6 +93,12 @@ def test_training_from_a_treebank(repo_root, tmp_path):
     _run(repo_root, *command, '--out', tmp_path / 'two')
     again = json.loads((tmp_path / 'two' / 'meta.json').read_text())
     assert again['performance'] == meta['performance']
+    out = tmp_path / 'scores.json'
+    _run(repo_root, command[0], '--treebank', tmp_path, '--evaluate', tmp_path / 'one', '--json',
+         out)
+    found = json.loads(out.read_text())
+    trained = {k: v for k, v in meta['performance'].items() if k != 'best_epoch'}
+    assert found['scores'] == trained and '--evaluate' in found['command']
     parser = RuleTextParser(str(tmp_path / 'one'), conventions=None)
     graph = parser.parse(['the red circle pushes the blue square'])[0]
     assert graph.of_kind('predicate')

@@ -1,6 +1,7 @@
 """DetectorVideoParser with tiny random models, saved and loaded as a real folder is."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -135,6 +136,91 @@ def test_open_vocabulary_owlv2(tmp_path, clip_dir):
     assert labels and labels <= {'cat', 'red dog'}
     with pytest.raises(ValueError, match='classes='):
         build(detector=str(tmp_path))
+
+
+@pytest.fixture(scope='module')
+def grounding_dir(tmp_path_factory):
+    """A tiny Grounding DINO; its code knows [CLS], [SEP], "." and "?" by BERT's numbers."""
+    folder = tmp_path_factory.mktemp('grounding')
+    fixed = {0: '[PAD]', 100: '[UNK]', 101: '[CLS]', 102: '[SEP]', 103: '[MASK]', 1012: '.',
+             1029: '?', 1030: 'cat', 1031: 'red', 1032: 'dog', 1033: 'a'}
+    tokens = [fixed.get(i, f'[unused{i}]') for i in range(1034)]
+    (folder / 'vocab.txt').write_text('\n'.join(tokens) + '\n')
+    transformers.BertTokenizer(vocab=str(folder / 'vocab.txt')).save_pretrained(folder)
+    torch.manual_seed(0)
+    text = transformers.BertConfig(
+        vocab_size=len(tokens), hidden_size=16, intermediate_size=16, num_hidden_layers=1,
+        num_attention_heads=2, max_position_embeddings=64)
+    swin = transformers.SwinConfig(
+        image_size=32, patch_size=4, embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2],
+        window_size=4, out_features=['stage2', 'stage3', 'stage4'])
+    config = transformers.GroundingDinoConfig(
+        backbone_config=swin, text_config=text, d_model=32, num_queries=6, encoder_layers=1,
+        decoder_layers=2, encoder_ffn_dim=16, decoder_ffn_dim=16, encoder_attention_heads=2,
+        decoder_attention_heads=2, encoder_n_points=2, decoder_n_points=2, max_text_len=32,
+        disable_custom_kernels=True)
+    transformers.GroundingDinoForObjectDetection(config).save_pretrained(folder)
+    (folder / 'preprocessor_config.json').write_text(json.dumps(dict(
+        image_processor_type='GroundingDinoImageProcessor',
+        processor_class='GroundingDinoProcessor', size=dict(shortest_edge=64, longest_edge=96))))
+    return str(folder)
+
+
+def test_grounding_dino(grounding_dir):
+    """Its labels are the classes that were asked for, not mixtures of their words."""
+    parser = build(detector=grounding_dir, classes=['Cat', 'red dog'], score_thr=0.0,
+                   max_objects=3, batch_size=2)
+    assert parser.detector.grounding
+    pixels, times = frames(3)
+    dsg = parser.parse_frames(pixels, times, 'clip')
+    assert all(0 < len(g.nodes) <= 3 for g in dsg.frames)
+    assert {n.label for g in dsg.frames for n in g.nodes} <= {'cat', 'red dog'}
+    nothing = build(detector=grounding_dir, classes=['cat'], score_thr=1.0)
+    assert not any(g.nodes for g in nothing.parse_frames(pixels, times).frames)
+    with pytest.raises(ValueError, match='open-vocabulary detector: give classes='):
+        build(detector=grounding_dir)
+
+
+def test_grounding_dino_is_asked_for_each_word_in_lower_case(grounding_dir):
+    """The sentence that the model reads, and what its answer is cut at."""
+    detector = build(detector=grounding_dir, classes=['Cat', 'red dog']).detector
+    inputs = detector._inputs(list(frames(2)[0]))
+    words = [detector.processor.tokenizer.convert_ids_to_tokens(row)
+             for row in inputs['input_ids'].tolist()]
+    assert words == [['[CLS]', 'cat', '.', 'red', 'dog', '.', '[SEP]']] * 2
+    assert inputs['pixel_values'].shape[0] == 2 and inputs['pixel_values'].dtype == torch.float32
+
+
+def test_grounding_dino_boxes_are_those_of_transformers(grounding_dir):
+    """With one class the answers must agree, and the class of several is the likeliest token."""
+    pictures = list(frames(2)[0])
+    detector = build(detector=grounding_dir, classes=['cat']).detector
+    with torch.inference_mode():
+        inputs = detector._inputs(pictures)
+        outputs = detector.model(**inputs)
+        outputs.logits[:, :, [0, 2, 3]] = -20.0          # [CLS], "." and [SEP] are no class
+        got = detector._grounded(outputs, inputs['input_ids'][0], 0.0, [(48, 64)] * 2)
+        want = detector.processor.post_process_grounded_object_detection(
+            outputs, inputs['input_ids'], threshold=0.0, target_sizes=[(48, 64)] * 2)
+    for a, b in zip(got, want, strict=True):
+        assert torch.allclose(a['boxes'], b['boxes'], atol=1e-4) and len(a['boxes']) == 6
+        assert torch.allclose(a['scores'], b['scores']) and set(a['text_labels']) == {'cat'}
+    detector = build(detector=grounding_dir, classes=['cat', 'red dog']).detector
+    logits = torch.full((1, 2, 32), -9.0)   # [CLS] cat . red dog . [SEP]
+    logits[0, 0, 4], logits[0, 0, 5], logits[0, 1, 1], logits[0, 1, 3] = 1.0, 4.0, 2.0, 1.0
+    answer = SimpleNamespace(logits=logits, pred_boxes=torch.full((1, 2, 4), 0.5))
+    row, = detector._grounded(answer, torch.tensor([101, 1030, 1012, 1031, 1032, 1012, 102]), 0.3,
+                              [(48, 64)])
+    assert row['text_labels'] == ['red dog', 'cat']
+    assert torch.allclose(row['scores'], torch.tensor([1.0, 2.0]).sigmoid())
+    assert row['boxes'][0].tolist() == [16, 12, 48, 36]
+
+
+def test_more_classes_than_a_detector_reads_are_refused(grounding_dir):
+    parser = build(detector=grounding_dir, classes=['cat', 'red dog'])
+    tokens = torch.tensor([101, 1030, 1012, 1031, 102])              # the second one is cut off
+    with pytest.raises(ValueError, match='2 classes do not fit into the 5 tokens'):
+        parser.detector._grounded(SimpleNamespace(), tokens, 0.3, [])
 
 
 def test_wrong_use_is_named(detr_dir, tmp_path):

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from finsta.datasets import WebVid
+from finsta.parsing.corpus import import_gold
+from finsta.parsing.store import GraphStore
+from finsta.synthvl.layouts import LAYOUTS
 from finsta.synthvl.writing import Plan, generate
 
 SHARED = Path(os.environ.get('FINSTA_SHARED_DATA',
@@ -16,8 +20,9 @@ SHARED = Path(os.environ.get('FINSTA_SHARED_DATA',
 @pytest.fixture(scope='module')
 def roots(tmp_path_factory):
     out = tmp_path_factory.mktemp('layouts')
-    for name in ('msvd', 'msrvtt'):
-        generate(Plan(name, 'tiny', counts=(3, 1, 2), pairs=0), out / name, progress=False)
+    for name in ('msvd', 'msrvtt', 'webvid'):
+        generate(Plan(name, 'tiny', counts=(3, 1, 2), pairs=0,
+                      captions=LAYOUTS[name].captions), out / name, progress=False)
     return out
 
 
@@ -52,6 +57,32 @@ def test_msrvtt(roots):
     assert {s['video_id'] for s in data['sentences']} == ids and len(ids) == 4
     assert all((root / 'videos' / 'all' / f'{i}.mp4').is_file() for i in ids)
     assert {v['split'] for v in data['videos']} == {'train', 'validate'}
+
+
+def test_webvid(roots, tmp_path):
+    """One caption a video, no questions; read by the loader, whose ids find the gold graphs."""
+    root = roots / 'webvid'
+    assert [len(_load(root / f'{split}.json')) for split in ('train', 'val', 'test')] == [3, 1, 2]
+    for row in _load(root / 'train.json'):
+        assert set(row) == {'video', 'caption'} and row['caption']
+        assert (root / 'videos' / row['video']).is_file()
+    assert _load(root / 'synthvl.json')['questions'] == 0
+    data = WebVid(data_root=str(root))
+    assert data.coverage == (3, 3)
+    with GraphStore(tmp_path / 'graphs', readonly=False) as store:
+        for table in ('videos', 'texts'):
+            import_gold(root, store, table)
+    for i in range(3):
+        sample = data.get_sample(i)
+        assert store.get_video(sample.video_id) and store.get_text(sample.text, sample.video_id)
+
+
+def test_webvid_names_repeat_across_folders():
+    layout = LAYOUTS['webvid']
+    ids = [layout.video_id(number, 3) for number in range(1, 102)]
+    assert len(set(ids)) == 101
+    assert (ids[0], ids[50], ids[100]) == ('000001_000050/1', '000051_000100/1',
+                                           '000101_000150/1')
 
 
 def _same_keys(ours, theirs):

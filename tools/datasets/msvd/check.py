@@ -5,25 +5,12 @@
 Exit status 0 when everything is there.
 """
 
-import argparse
 import sys
 
 from finsta.datasets import MSVD
-from finsta.datasets.check import check_splits, print_report
+from finsta.datasets.check import check_command
 
 PUBLISHED = {'train': 1200, 'val': 100, 'test': 670}
 
-
-def main() -> int:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('root', nargs='?', default='data/msvd')
-    parser.add_argument('--captions', nargs='+', help='caption files, relative to the root')
-    parser.add_argument('--open', action='store_true', help='decode two frames of every video')
-    args = parser.parse_args()
-    report = check_splits(MSVD, args.root, PUBLISHED, args.open, ann_file=args.captions)
-    return 0 if print_report('MSVD', report) else 1
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(check_command(MSVD, 'data/msvd', PUBLISHED, __doc__, captions=True))

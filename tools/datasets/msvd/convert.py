@@ -57,7 +57,7 @@ def convert(descriptions: str | Path, root: str | Path) -> dict[str, int]:
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('descriptions')
+    parser.add_argument('descriptions', help='the csv of the corpus, or AllVideoDescriptions.txt')
     parser.add_argument('--root', default='data/msvd', help='holds the split lists')
     args = parser.parse_args()
     for name, count in convert(args.descriptions, args.root).items():

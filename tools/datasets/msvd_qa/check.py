@@ -5,24 +5,12 @@
 Exit status 0 when everything is there.
 """
 
-import argparse
 import sys
 
 from finsta.datasets import MSVDQA
-from finsta.datasets.check import check_splits, print_report
+from finsta.datasets.check import check_command
 
 PUBLISHED = {'train': 30933, 'val': 6415, 'test': 13157}
 
-
-def main() -> int:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('root', nargs='?', default='data/msvd')
-    parser.add_argument('--open', action='store_true', help='decode two frames of every video')
-    args = parser.parse_args()
-    report = check_splits(MSVDQA, args.root, PUBLISHED, args.open)
-    return 0 if print_report('MSVD-QA', report) else 1
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(check_command(MSVDQA, 'data/msvd', PUBLISHED, __doc__))

@@ -1,0 +1,21 @@
+# STGT's first stage on the embedded world in WebVid's layout: data set and losses of the real one.
+#   python tools/datasets/make_synthvl.py --layout webvid --size pretrain --out data/synthvl/webvid
+#   python tools/train.py configs/synthvl/pretrain_stgt_stage1_webvid.py
+_base_ = ['../stgt/pretrain_stage1.py', '../_base_/backbones/stgt_tiny.py']
+data_root = 'data/synthvl/webvid'
+max_iters = 2000
+
+pipeline = [
+    dict(type='LoadVideoFrames', num_frames=8, sampling='uniform',
+         cache=dict(root='{data_root}/.frames', short_side=48)),
+    dict(type='PadFrames', num_frames=8)]
+train_dataloader = dict(batch_size=48, num_workers=1,
+                        dataset=dict(data_root=data_root, pipeline=pipeline))
+
+model = dict(backbone={{_base_.stgt_tiny}})
+
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+optim_wrapper = dict(type='OptimWrapper', optimizer=dict(lr=5e-4))
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
+    dict(type='CosineAnnealingLR', by_epoch=False, begin=100, end=max_iters, eta_min_ratio=0.02)]

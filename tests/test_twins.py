@@ -1,0 +1,78 @@
+"""Real configs without their data name the command that makes a twin, and its config."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+from mmengine.registry import DefaultScope
+
+from finsta.apis.models import get_config, list_models
+from finsta.datasets.base import MissingDataError
+from finsta.engine.launch import errors_in_sentences, twin_of
+from finsta.registry import DATASETS
+from finsta.synthvl.layouts import LAYOUTS
+from finsta.synthvl.writing import SIZES
+
+REPO = Path(__file__).resolve().parents[1]
+MODELS = yaml.safe_load((REPO / 'configs/synthvl/metafile.yml').read_text())['Models']
+TWINS = {m['Twin Of']: m['Config'] for m in MODELS if 'Twin Of' in m}
+COMMAND = re.compile(r'python tools/datasets/make_synthvl\.py --layout (\S+) --size (\S+) '
+                     r'--out ([^\s;]+)')
+# the embedded world has neither weights for these nor a config of their own
+WITHOUT = {'configs/stgt/pretrain_stage1_cached.py', 'configs/finsta/retrieval_msvd_videollava.py',
+           *(f'configs/finsta/{task}_msvd_clip4clip-meanp.py'
+             for task in ('posttrain', 'retrieval', 'videoqa'))}
+
+
+def plain(name: str) -> str:
+    return re.sub(r'[^a-z0-9]', '', name.lower())
+
+
+def build(config):
+    with DefaultScope.overwrite_default_scope('finsta'):
+        return DATASETS.build(config.train_dataloader.dataset)
+
+
+def test_every_real_config_has_a_twin_or_is_known_to_have_none():
+    real = {f'configs/{name}.py' for name in list_models('finsta/*') + list_models('stgt/*')}
+    assert set(TWINS) | WITHOUT == real and not set(TWINS) & WITHOUT
+    assert all(twin_of(config) is None for config in WITHOUT)
+    assert twin_of('configs/synthvl/videoqa_msvd.py') is None
+
+
+@pytest.mark.parametrize('real', sorted(TWINS))
+def test_missing_data_name_the_command_and_the_twin(real, tmp_path, monkeypatch, capsys):
+    config = get_config(real)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit), errors_in_sentences(False, real):
+        build(config)
+    said = capsys.readouterr().err
+    twin = get_config(re.search(r'python tools/train\.py (configs/\S+)', said)[1])
+    layout, size, out = COMMAND.search(said).groups()
+    assert layout in LAYOUTS and size in SIZES
+    # the twin: what the command makes, read by the same loader, for the same backbone
+    ours, theirs = twin.train_dataloader.dataset, config.train_dataloader.dataset
+    assert (ours.type, ours.split, ours.data_root) == (theirs.type, theirs.split, out)
+    saved = twin.model.backbone
+    assert plain(config.model.backbone.type) in plain(f'{saved.type} {saved.get("pretrained")}')
+    # where the twin lacks its data, the same command is named, and no second twin
+    with pytest.raises(MissingDataError) as caught:
+        build(twin)
+    assert COMMAND.search(str(caught.value)).groups() == (layout, size, out)
+
+
+@pytest.mark.parametrize('name', [n for n in list_models('synthvl/*') if 'pairs' not in n])
+def test_the_command_for_an_embedded_config_makes_the_folder_that_it_reads(
+        name, tmp_path, monkeypatch):
+    config = get_config(name)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MissingDataError) as caught:
+        build(config)
+    layout, size, out = COMMAND.search(str(caught.value)).groups()
+    assert out == config.train_dataloader.dataset.data_root
+    shown = next((line for line in (REPO / 'configs' / f'{name}.py').read_text().splitlines()
+                  if 'make_synthvl.py' in line and f'--out {out}' in line), None)
+    if shown:
+        assert shlex.split(shown)[3:] == ['--layout', layout, '--size', size, '--out', out]

@@ -52,6 +52,29 @@ def test_options_of_shown_commands_are_the_tools_own(page):
         assert not unknown, f'python {tool}{rest}'
 
 
+CONFIGS = sorted(p for p in (REPO / 'configs').rglob('*.py') if '_base_' not in p.parts)
+
+
+@pytest.mark.parametrize('config', CONFIGS, ids=ids(CONFIGS))
+def test_commands_of_config_headers_name_what_exists(config):
+    """Tools, options, configs, and ``work_dirs/<config>/backbone`` as a start."""
+    text = config.read_text(encoding='utf-8')
+    test_named_tools_and_configs_exist(config)
+    test_options_of_shown_commands_are_the_tools_own(config)
+    names = {p.stem for p in CONFIGS}
+    assert set(re.findall(r'work_dirs/([\w-]+)/backbone', text)) <= names
+
+
+@pytest.mark.parametrize('twin', sorted((REPO / 'configs/synthvl').glob('*_m*_stgt.py')),
+                         ids=lambda p: p.stem)
+def test_stgt_begins_where_its_page_says(twin):
+    """Every task of a twin begins with the second stage, as configs/stgt/README.md does."""
+    assert 'load_from=work_dirs/pretrain_stage2/backbone' in (
+        REPO / 'configs/stgt/README.md').read_text(encoding='utf-8')
+    starts = re.findall(r'work_dirs/([\w-]+)/backbone', twin.read_text(encoding='utf-8'))
+    assert set(starts) == {'pretrain_stgt_stage2'}
+
+
 def test_tables_are_current():
     done = subprocess.run([sys.executable, 'tools/analysis/make_tables.py', '--check'], cwd=REPO,
                           capture_output=True, text=True, timeout=120)

@@ -76,8 +76,8 @@ def _length(iters: int) -> dict[str, str]:
 
 # the same, three times as long, with a longer and faster fine-tuning
 LONG_ARMS = {'plain': Arm(),
-             **{name: Arm(TWIN_ARMS[name].config, _length(1800))
-                for name in ('control', 'finsta-gold', 'finsta')}}
+             **{name: Arm(arm.config, {**arm.options, **_length(1800)})
+                for name, arm in TWIN_ARMS.items() if arm.config}}
 LONG_TASKS = {'pairs': TWIN_TASKS['pairs'],
               'videoqa': Task('configs/synthvl/videoqa_msvd_alpro.py', options={
                   **_length(400), 'optim_wrapper.optimizer.lr': '1e-3'})}

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from finsta.models.backbones.base import VideoLanguageBackbone
+from finsta.models.backbones.losses import contrastive_loss
 from finsta.registry import GRAPH_ENCODERS, LOSSES, NODE_ENCODERS
 from finsta.structures import GraphBatch, HolisticBatch
 
@@ -22,7 +23,8 @@ class TeacherOutput:
     Attributes:
         graphs: the graphs after ablation and random drops; rows of the states are its nodes.
         h_tsg, h_dsg, h_hsg: (N_T, D), (N_D, D), (N_H, D).
-        pooled: stream -> (B, D). similarity: (B, B) graph-level text x video logits.
+        pooled: stream -> (B, D).
+        text, video: (B, E) unit vectors of the graphs. scale: () of their products.
         labels: 'tsg', 'dsg' -> (L, D_l) embedding of each of the batch's label strings.
     """
 
@@ -31,8 +33,15 @@ class TeacherOutput:
     h_dsg: Tensor
     h_hsg: Tensor
     pooled: dict[str, Tensor]
-    similarity: Tensor
+    text: Tensor
+    video: Tensor
+    scale: Tensor
     labels: dict[str, Tensor]
+
+    @property
+    def similarity(self) -> Tensor:
+        """(B, B) graph-level text x video logits."""
+        return self.scale * self.text @ self.video.T
 
 
 class StructureTeacher(nn.Module):
@@ -83,9 +92,8 @@ class StructureTeacher(nn.Module):
                   'cross': pool_samples(out.h_hsg, graphs.hsg)}
         text = F.normalize(self.text_projection(pooled['text']).float(), dim=-1)
         video = F.normalize(self.video_projection(pooled['video']).float(), dim=-1)
-        similarity = self.log_scale.exp().clamp(max=100) * text @ video.T
-        return TeacherOutput(graphs, out.h_tsg, out.h_dsg, out.h_hsg, pooled, similarity,
-                             labels)
+        return TeacherOutput(graphs, out.h_tsg, out.h_dsg, out.h_hsg, pooled, text, video,
+                             self.log_scale.exp().clamp(max=100), labels)
 
     def encode_labels(self, graphs: HolisticBatch) -> dict[str, Tensor]:
         """'tsg', 'dsg' -> (L, D_l) frozen embedding of each of the graphs' label strings."""
@@ -101,11 +109,10 @@ class StructureTeacher(nn.Module):
                 value, found = module(out.h_tsg, out.h_dsg, graphs)
                 losses[f'loss_{name}'] = self.weights[name] * value
                 stats |= found
-        target = torch.arange(len(out.similarity), device=out.similarity.device)
         if self.weights['graph'] > 0:
-            both = (F.cross_entropy(out.similarity, target)
-                    + F.cross_entropy(out.similarity.T, target))
-            losses['loss_graph'] = self.weights['graph'] * both / 2
+            losses['loss_graph'] = self.weights['graph'] * contrastive_loss(out.text, out.video,
+                                                                            out.scale)
+        target = torch.arange(len(out.text), device=out.text.device)
         stats['teacher_r1'] = float((out.similarity.argmax(1) == target).float().mean())
         for name in ('tsg', 'dsg'):
             batch: GraphBatch = getattr(graphs, name)

@@ -39,6 +39,22 @@ def gather_sizes(size: int, device: torch.device | str = 'cpu') -> list[int]:
     return [int(t) for t in out]
 
 
+def mean_over_processes(total: Tensor, count: int | Tensor) -> Tensor:
+    """This process's share of a mean over the values of all processes: the mean of the shares, as
+    DDP takes it, is the mean of the big batch, however many values each process has.
+
+    Args:
+        total: () sum of this process's values. count: how many they are.
+
+    Returns:
+        (); 0, attached to ``total``, when no process has a value.
+    """
+    if world_size() == 1:
+        return total / max(int(count), 1)
+    everywhere = sum(gather_sizes(int(count), total.device))
+    return total * (world_size() / max(everywhere, 1))
+
+
 class _Gather(torch.autograd.Function):
     """all_gather of equally long slices; backward sums over processes and takes the own slice."""
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from finsta.registry import LOSSES
+from finsta.utils.distributed import mean_over_processes
 
 
 @LOSSES.register_module()
@@ -60,10 +61,11 @@ class CaptionChoice(nn.Module):
                 0, owner, score.detach(), 'amax')
             total = torch.zeros_like(top).index_add(0, owner, (score - top[owner]).exp())
             loss = (total.log() + top - score[:num_samples]) * contested
-            count = contested.sum().clamp(min=1)
-            found[f'loss_{self.name}_{kind}'] = self.weights[kind] * loss.sum() / count
+            count = contested.sum()
+            found[f'loss_{self.name}_{kind}'] = self.weights[kind] * mean_over_processes(
+                loss.sum(), count)
             best = (score[:num_samples] >= top) & contested
-            found[f'{self.name}_{kind}_acc'] = best.sum() / count
+            found[f'{self.name}_{kind}_acc'] = best.sum() / count.clamp(min=1)
         return found
 
 

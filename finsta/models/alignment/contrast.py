@@ -4,15 +4,20 @@ For text node i with positives P(i) among candidates C:
 ``l_i = - mean_{j in P(i)} log( exp(s_ij / tau) / sum_{k in C(i)} exp(s_ik / tau) )``,
 the loss is the mean over text nodes that have a positive. Exactly 0, attached to the graph,
 when there is none.
+
+Over several processes the candidates of all of them are negatives, where the whole batch's are;
+the mean over processes, as DDP takes it, is the loss of the big batch in value and gradient.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from finsta.utils.distributed import gather_with_grad, mean_over_processes, rank
+
 
 def positive_pair_info_nce(anchors: Tensor, candidates: Tensor, positive: Tensor,
-                           allowed: Tensor, temperature: float) -> Tensor:
+                           allowed: Tensor, temperature: float, gather: bool = False) -> Tensor:
     """The loss above.
 
     Args:
@@ -20,22 +25,25 @@ def positive_pair_info_nce(anchors: Tensor, candidates: Tensor, positive: Tensor
         positive: (A, K) bool. allowed: (A, K) bool, which candidates stand in the denominator;
             positives always do.
         temperature: tau > 0.
+        gather: candidates of other processes stand in every denominator too.
 
     Returns:
         scalar in fp32.
     """
-    zero = (anchors.sum() + candidates.sum()).float() * 0
     rows = positive.any(dim=1)
-    if not bool(rows.any()):
-        return zero
     with torch.autocast(anchors.device.type, enabled=False):
         a = F.normalize(anchors[rows].float(), dim=-1)
         c = F.normalize(candidates.float(), dim=-1)
-        logits = a @ c.T / temperature
-        keep = positive[rows]
-        logits = logits.masked_fill(~(allowed[rows] | keep), float('-inf'))
+        keep, allowed = positive[rows], allowed[rows]
+        if gather:
+            c, sizes = gather_with_grad(c)
+            around = (sum(sizes[:rank()]), sum(sizes[rank() + 1:]))
+            keep, allowed = F.pad(keep, around), F.pad(allowed, around, value=True)
+        logits = (a @ c.T / temperature).masked_fill(~(allowed | keep), float('-inf'))
         log_prob = logits.log_softmax(dim=1).masked_fill(~keep, 0)
-        return -(log_prob.sum(1) / keep.sum(1)).mean() + zero
+        # the zeros keep both sides in the graph of every process, also without a positive
+        total = -(log_prob.sum(1) / keep.sum(1)).sum() + (anchors.float().sum() + c.sum()) * 0
+        return mean_over_processes(total, rows.sum())
 
 
 def same_sample(anchor_sample: Tensor, candidate_sample: Tensor, negatives: str) -> Tensor:

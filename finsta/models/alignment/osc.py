@@ -25,7 +25,7 @@ class ObjectSpatialContrast(nn.Module):
     Args:
         temperature: tau.
         hops: order n of the region.
-        negatives: 'batch' (default, ours) or 'video'.
+        negatives: 'batch' (default, ours; of all processes) or 'video'.
         rho: cosine above which a pair of one sample also counts as positive; None = never.
     """
 
@@ -56,7 +56,8 @@ class ObjectSpatialContrast(nn.Module):
             positive = positive | ((cosine > self.rho) & own)
         allowed = own if self.negatives == 'video' else same_sample(
             graphs.tsg.sample_ids[text], graphs.dsg.sample_ids[video], self.negatives)
-        loss = positive_pair_info_nce(anchors, candidates, positive, allowed, self.temperature)
+        loss = positive_pair_info_nce(anchors, candidates, positive, allowed, self.temperature,
+                                      gather=self.negatives == 'batch')
         return loss, {'osc_positives': float(positive.sum()), 'osc_anchors': float(len(text))}
 
 

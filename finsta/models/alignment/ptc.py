@@ -25,7 +25,7 @@ class PredicateTemporalContrast(nn.Module):
     Args:
         temperature: tau.
         hops: order n of the region.
-        negatives: 'batch' (default, ours) or 'video'.
+        negatives: 'batch' (default, ours; of all processes) or 'video'.
         chain_kinds: kinds of nodes whose chains are candidates; object chains can join.
         positive_iou: overlap from which an interval of a matched chain is positive.
         max_length: longest candidate interval in key frames; None = all.
@@ -52,7 +52,7 @@ class PredicateTemporalContrast(nn.Module):
         positive = self.positives(graphs, text, intervals)
         allowed = same_sample(graphs.tsg.sample_ids[text], intervals.sample, self.negatives)
         loss = positive_pair_info_nce(anchors, intervals.features, positive, allowed,
-                                      self.temperature)
+                                      self.temperature, gather=self.negatives == 'batch')
         return loss, {'ptc_positives': float(positive.sum()), 'ptc_anchors': float(len(text)),
                       'ptc_candidates': float(len(intervals.chain))}
 

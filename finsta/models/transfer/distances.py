@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from finsta.models.transfer.inputs import TransferInputs, TransferLoss
 from finsta.registry import LOSSES
+from finsta.utils.distributed import mean_over_processes
 
 
 def cosine_distance(student: Tensor, teacher: Tensor) -> Tensor:
@@ -43,7 +44,7 @@ class _Projected(TransferLoss):
                 continue
             projected = projection(student[key])
             per_row = self.distance(projected, teacher[key].detach())
-            loss = per_row.mean() if len(per_row) else projected.sum() * 0
+            loss = mean_over_processes(per_row.sum() + projected.sum() * 0, len(per_row))
             losses[f'loss_{name}_{key}'] = self.weight * loss
         return losses
 
@@ -87,7 +88,8 @@ class NodeTransfer(_Projected):
 class RelationalTransfer(TransferLoss):
     """KL between the softmax rows (and columns) of teacher and host similarity matrices.
 
-    Needs no projection; changes the geometry that retrieval uses.
+    Needs no projection; changes the geometry that retrieval uses. Over several processes each
+    compares the matrices of its own share of the batch.
 
     Args:
         temperature: softens the teacher's logits. weight: factor.

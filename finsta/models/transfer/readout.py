@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from finsta.models.transfer.inputs import TransferInputs, TransferLoss
 from finsta.registry import LOSSES
 from finsta.structures import ATTENTION_EDGE_TYPES, NODE_KINDS, GraphBatch
+from finsta.utils.distributed import gather_with_grad, mean_over_processes, world_size
 
 _KEEP = [not name.startswith(('cross_coreference', 'self')) for name in ATTENTION_EDGE_TYPES]
 _SELF = ATTENTION_EDGE_TYPES.index('self')
@@ -96,16 +97,44 @@ class GraphReadout(TransferLoss):
         node, types, label = node[seen], types[seen], label[seen]
         rows, row = node.unique(return_inverse=True)
         facts, column = torch.stack([types, label]).unique(dim=1, return_inverse=True)
+        facts, embedded, place = _facts_of_all(facts, labels[facts[1]], graphs.labels)
+        column = place[column]
         x = self.student[stream](features[rows]).float()
-        f = self.fact[stream](F.gelu(self.role[stream](facts[0])
-                                     + self.label[stream](labels[facts[1]]))).float()
+        f = self.fact[stream](F.gelu(self.role[stream](facts)
+                                     + self.label[stream](embedded))).float()
         score = x @ f.T
-        if not len(rows):
-            return x.sum() * 0
         true = torch.zeros_like(score, dtype=torch.bool)
         true[row, column] = True
         # not -inf: a node for which every fact is true would get a NaN gradient
         wrong = score.masked_fill(true, torch.finfo(score.dtype).min / 2).logsumexp(1)
         each = F.softplus(wrong[row] - score[row, column])
         per_node = torch.zeros_like(wrong).index_add(0, row, each)
-        return (per_node / true.sum(1)).mean()
+        return mean_over_processes((per_node / true.sum(1)).sum() + (x.sum() + f.sum()) * 0,
+                                   len(rows))
+
+
+def _facts_of_all(facts: Tensor, embedded: Tensor, labels: list[str]
+                  ) -> tuple[Tensor, Tensor, Tensor]:
+    """The facts of all processes, each once.
+
+    Args:
+        facts: (2, n) edge type and label id of this process's facts. embedded: (n, D_l) of their
+            labels. labels: the strings of the ids.
+
+    Returns:
+        (m,) edge types, (m, D_l) embeddings, and (n,) the place of each own fact among them.
+    """
+    if world_size() == 1:
+        return facts[0], embedded, torch.arange(facts.shape[1], device=facts.device)
+    own = [(kind, labels[i]) for kind, i in facts.T.tolist()]
+    keys: list[list[tuple[int, str]]] = [[] for _ in range(world_size())]
+    torch.distributed.all_gather_object(keys, own)
+    flat = [key for part in keys for key in part]
+    first: dict[tuple[int, str], int] = {}
+    for i, key in enumerate(flat):
+        first.setdefault(key, i)
+    everyone, _ = gather_with_grad(embedded.detach(), False)
+    place = {key: i for i, key in enumerate(first)}
+    return (torch.tensor([kind for kind, _ in first], device=facts.device, dtype=torch.long),
+            everyone[list(first.values())],
+            torch.tensor([place[key] for key in own], device=facts.device, dtype=torch.long))

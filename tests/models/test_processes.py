@@ -1,0 +1,75 @@
+"""Finsta's own losses over two processes with half the batch each equal the big batch: value and
+gradient. (Relational transfer alone compares each process's share by itself.)"""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from finsta.models import FinstaModel
+from finsta.structures import HolisticBatch
+from tests.models.graph_factory import empty_graph, holistic_graph
+from tests.models.tiny import BACKBONE, TEACHER, batch
+from tests.utils.dist import run_processes
+
+SIZE, FRAMES = 4, 4
+TRANSFER = [dict(type='PooledTransfer'), dict(type='NodeTransfer'),
+            dict(type='TokenAlignment', dim=16), dict(type='GraphReadout', dim=16)]
+STAGES = ('warmup', 'joint', 'host')
+
+
+def _model() -> FinstaModel:
+    torch.manual_seed(0)
+    return FinstaModel(backbone=BACKBONE, teacher=copy.deepcopy(TEACHER), transfer=TRANSFER,
+                       neighbours=dict(type='NeighbourChoice', group_size=2)).train()
+
+
+def _batch(rows: slice) -> dict:
+    """Unequal graphs; the third has no node, and the last two share a text."""
+    data = batch(SIZE, FRAMES)
+    graphs = [holistic_graph(i, 1 + i % 3, FRAMES) for i in range(SIZE)]
+    graphs[2] = empty_graph(FRAMES)
+    inputs = data['inputs']
+    cut = {k: v[rows] if isinstance(v, torch.Tensor) else v for k, v in inputs.items()}
+    texts = [graph.tsg.text or 'nothing' for graph in graphs]
+    texts[2] = texts[3]
+    cut['texts'] = texts[rows]
+    cut['graphs'] = HolisticBatch.from_graphs(graphs[rows])
+    return dict(inputs=cut, data_samples=data['data_samples'][rows])
+
+
+def _losses(model: nn.Module, data: dict) -> tuple[dict, dict]:
+    model.zero_grad()
+    losses = {k: v for k, v in model(**data, mode='loss').items() if k.startswith('loss')}
+    sum(losses.values()).backward()
+    inner = getattr(model, 'module', model)
+    return ({k: v.item() for k, v in losses.items()},
+            {n: p.grad.numpy().copy() for n, p in inner.named_parameters() if p.grad is not None})
+
+
+def _process(index: int) -> dict:
+    found = {}
+    for stage in STAGES:
+        model = nn.parallel.DistributedDataParallel(_model(), find_unused_parameters=True)
+        model.module.set_stage(stage)
+        found[stage] = _losses(model, _batch(slice(2 * index, 2 * index + 2)))
+    return found
+
+
+@pytest.mark.slow
+def test_two_processes_equal_the_big_batch():
+    results = run_processes(_process, 2, timeout=300)
+    for stage in STAGES:
+        model = _model()
+        model.set_stage(stage)
+        losses, grads = _losses(model, _batch(slice(0, SIZE)))
+        assert stage == 'host' or {'loss_osc', 'loss_ptc', 'loss_graph'} <= set(losses)
+        for name, value in losses.items():
+            shares = [r[stage][0][name] for r in results]
+            assert sum(shares) / 2 == pytest.approx(value, rel=1e-4, abs=1e-6), (stage, name)
+        for _, found in (r[stage] for r in results):
+            for name, grad in grads.items():
+                torch.testing.assert_close(torch.from_numpy(found[name]),
+                                           torch.from_numpy(grad), rtol=2e-3, atol=2e-6,
+                                           msg=lambda m, n=name: f'{stage} {n}: {m}')

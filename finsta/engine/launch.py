@@ -79,6 +79,8 @@ def load_config(args: argparse.Namespace) -> Config:
     """Config file + ``--cfg-options`` + work directory + launcher."""
     filename = find_config(args.config)
     config = Config.fromfile(filename)
+    if 'data_root' in args.cfg_options and config.get('data_root'):
+        move_data(config, str(config.data_root), str(args.cfg_options['data_root']))
     config.merge_from_dict(args.cfg_options)
     config.launcher = args.launcher
     if args.work_dir is not None:
@@ -87,6 +89,17 @@ def load_config(args: argparse.Namespace) -> Config:
         config.work_dir = os.path.join('work_dirs', Path(filename).stem)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return config
+
+
+def move_data(node: Config | dict | list, old: str, new: str) -> None:
+    """Put another folder in the place of ``old`` in every string of a config that is this folder
+    or lies in it: a config has copied its ``data_root`` into its data sets by the time that an
+    option can change it."""
+    for key, value in list(enumerate(node) if isinstance(node, list) else node.items()):
+        if isinstance(value, str) and (value == old or value.startswith(f'{old}/')):
+            node[key] = new + value[len(old):]
+        elif isinstance(value, (dict, list)):
+            move_data(value, old, new)
 
 
 def prepare_distributed(config: Config) -> None:

@@ -40,6 +40,19 @@ def test_options_and_work_dir(tmp_path):
     assert config.work_dir == 'w'
 
 
+@pytest.mark.parametrize('name', ['configs/finsta/posttrain_msvd.py',
+                                  'configs/synthvl/videoqa_msvd.py'])
+def test_data_root_reaches_the_data_sets(name):
+    parser = argparse.ArgumentParser()
+    parser.add_argument('config')
+    add_common_arguments(parser)
+    config = load_config(parser.parse_args([
+        name, '--cfg-options', 'data_root=/mine', 'test_dataloader.dataset.data_root=/other']))
+    assert config.data_root == config.train_dataloader.dataset.data_root == '/mine'
+    assert config.test_dataloader.dataset.data_root == '/other'
+    assert 'data/' not in str(config.train_dataloader) + str(config.val_dataloader)
+
+
 @pytest.mark.parametrize('error', [
     FileNotFoundError('no clips under data/msvd'), UsageError('flag'), GraphError('row 3'),
     ImportError('needs decord', name='decord')])

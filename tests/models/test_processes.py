@@ -72,4 +72,4 @@ def test_two_processes_equal_the_big_batch():
             for name, grad in grads.items():
                 torch.testing.assert_close(torch.from_numpy(found[name]),
                                            torch.from_numpy(grad), rtol=2e-3, atol=2e-6,
-                                           msg=lambda m, n=name: f'{stage} {n}: {m}')
+                                           msg=lambda m, at=(stage, name): f'{at}: {m}')

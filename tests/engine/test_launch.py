@@ -40,7 +40,7 @@ def test_options_and_work_dir(tmp_path):
     assert config.work_dir == 'w'
 
 
-@pytest.mark.parametrize('name', ['configs/finsta/posttrain_msvd.py',
+@pytest.mark.parametrize('name', ['configs/finsta/videoqa_msvd.py',
                                   'configs/synthvl/videoqa_msvd.py'])
 def test_data_root_reaches_the_data_sets(name):
     parser = argparse.ArgumentParser()

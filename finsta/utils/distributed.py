@@ -49,10 +49,11 @@ def mean_over_processes(total: Tensor, count: int | Tensor) -> Tensor:
     Returns:
         (); 0, attached to ``total``, when no process has a value.
     """
-    if world_size() == 1:
-        return total / max(int(count), 1)
-    everywhere = sum(gather_sizes(int(count), total.device))
-    return total * (world_size() / max(everywhere, 1))
+    everywhere = torch.as_tensor(count, device=total.device)
+    if world_size() > 1:
+        everywhere = everywhere.clone()
+        dist.all_reduce(everywhere)
+    return total * world_size() / everywhere.clamp(min=1)
 
 
 class _Gather(torch.autograd.Function):

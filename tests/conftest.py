@@ -64,17 +64,16 @@ def toy_config(tmp_path, monkeypatch) -> Path:
 @pytest.fixture(scope='session')
 def tool_in():
     """``tool_in(folder)('train.py', *args)`` runs a file of tools/ in the folder; a
-    CompletedProcess. ``kill_when``: see tests/utils/programs.py; for Python files only."""
+    CompletedProcess."""
     from tests.utils.programs import run_program
 
     def of(folder: Path) -> Callable[..., subprocess.CompletedProcess]:
-        def run(name: str, *args: object, kill_when: Callable[[], bool] | None = None,
-                **env: str) -> subprocess.CompletedProcess:
+        def run(name: str, *args: object, **env: str) -> subprocess.CompletedProcess:
             script = REPO / 'tools' / name
             env = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(REPO), str(WORLD)]),
                    'OMP_NUM_THREADS': '1', 'PYTHON': sys.executable, **env}
             if script.suffix == '.py':
-                return run_program(script, *args, cwd=folder, env=env, kill_when=kill_when)
+                return run_program(script, *args, cwd=folder, env=env)
             return subprocess.run(['bash', str(script), *map(str, args)], cwd=folder, env=env,
                                   capture_output=True, text=True, timeout=200)
         return run

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 # everything else is configs/synthvl/posttrain_msvd.py; the log has each step's own numbers
+REPO, CONFIG = Path(__file__).parents[2], 'configs/synthvl/posttrain_msvd.py'
 STEPS, WARMUP, SAVED, KILLED = 10, 2, 4, 7
 OPTIONS = [
     'train_dataloader.batch_size=4', f'train_cfg.max_iters={STEPS}',
@@ -38,9 +39,8 @@ def test_killed_posttraining_resumes_as_the_uninterrupted_one(tiny_world, tool_i
     learning rate of each step, and the bytes of the exported backbone."""
     tool = tool_in(tiny_world)
 
-    def train(work_dir: str, *flags: str, **kwargs):
-        return tool('train.py', 'configs/synthvl/posttrain_msvd.py', '--work-dir', work_dir,
-                    *flags, '--cfg-options', *OPTIONS, **kwargs)
+    def train(work_dir: str, *flags: str, config: str = CONFIG):
+        return tool('train.py', config, '--work-dir', work_dir, *flags, '--cfg-options', *OPTIONS)
 
     whole = train('whole')
     assert whole.returncode == 0, whole.stderr
@@ -54,10 +54,16 @@ def test_killed_posttraining_resumes_as_the_uninterrupted_one(tiny_world, tool_i
     assert 'missing_' not in whole.stdout + whole.stderr  # every graph was in the store
 
     cut = tiny_world / 'cut'
-    killed = train('cut', kill_when=lambda: len(steps_of(cut)) >= KILLED)
-    assert killed.returncode == -9, 'it ended before it could be killed'
+    # killed (-9) from inside, in the step after the step KILLED
+    (tiny_world / 'killed.py').write_text(
+        f"_base_ = {str(REPO / CONFIG)!r}\n"
+        "custom_imports = dict(imports=['toy_world'], allow_failed_imports=False)\n"
+        "default_hooks = dict(kill=dict(type='TraceHook', path='trace.txt', "
+        f"kill_at={KILLED}))\n")
+    killed = train('cut', config='killed.py')
+    assert killed.returncode == -9, killed.stderr
     before = steps_of(cut)
-    assert WARMUP < SAVED < KILLED <= max(before) < STEPS
+    assert WARMUP < SAVED < KILLED == max(before) < STEPS
     assert not (cut / 'backbone').exists()
 
     resumed = train('cut', '--resume')

@@ -17,6 +17,7 @@ from finsta.synthvl.writing import Plan, generate
 
 TINY = dict(size='tiny', counts=(5, 2, 2), pairs=1, chunk=4)
 ROOT = Path(__file__).parents[2]
+PATIENCE = 240   # seconds
 
 
 def _bytes(root):
@@ -80,20 +81,51 @@ def test_two_workers_write_the_same_bytes(whole, tmp_path):
     assert _bytes(tmp_path / 'two') == _bytes(whole[0])
 
 
+def _killed(out, when, workers=1, **plan):
+    """Run and kill (-9) at a fixed point, however fast or slow the machine is.
+
+    Args:
+        when: 'third clip' (of one process) or 'first chunk' (known to the workers' parent).
+    """
+    code = f'''
+import multiprocessing, os, signal
+from pathlib import Path
+import tqdm
+from finsta.synthvl import writing
+
+def kill(*args, **kwargs):
+    print(*[p.pid for p in multiprocessing.active_children()], flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+class Bar(tqdm.tqdm):
+    update = kill
+
+def write_video(path, *args):
+    if len(list(path.parent.iterdir())) == 2:
+        kill()
+    write(path, *args)
+
+if {when!r} == 'first chunk':
+    tqdm.tqdm = Bar
+else:
+    write, writing.write_video = writing.write_video, write_video
+writing.generate(writing.Plan(**{TINY!r}), Path({str(out)!r}), workers={workers}, progress=False)
+'''
+    done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, stdout=subprocess.PIPE,
+                          env={**os.environ, 'PYTHONPATH': str(ROOT)}, text=True,
+                          timeout=PATIENCE)
+    assert done.returncode == -signal.SIGKILL
+    assert not (out / 'synthvl.json').exists()
+    pids = done.stdout.split()
+    assert len(pids) == (workers if workers > 1 else 0)
+    assert _ended(pids)
+
+
 @pytest.mark.slow
 def test_killed_and_resumed_equals_uninterrupted(whole, tmp_path):
     out = tmp_path / 'killed'
-    code = ('from pathlib import Path; from finsta.synthvl.writing import Plan, generate; '
-            f'generate(Plan(**{TINY!r}), Path({str(out)!r}), progress=False)')
-    process = subprocess.Popen([sys.executable, '-c', code], cwd=ROOT,
-                               env={**os.environ, 'PYTHONPATH': str(ROOT)})
-    end = time.monotonic() + 120
-    while time.monotonic() < end and not list(out.glob('.parts/*.json.part')) \
-            and len(list(out.glob('.parts/0*.json'))) < 1:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (out / 'synthvl.json').exists(), 'it finished before it could be killed'
+    _killed(out, 'third clip')
+    assert len(list(out.glob('YouTubeClips/*.avi'))) == 2
     # what a killed encoder leaves
     (out / 'YouTubeClips' / '.SynthVL0009_0_3.part.avi').write_bytes(b'half')
     generate(Plan(**TINY), out, progress=False)
@@ -102,23 +134,9 @@ def test_killed_and_resumed_equals_uninterrupted(whole, tmp_path):
 
 @pytest.mark.slow
 def test_killed_with_two_workers_and_resumed_equals_uninterrupted(whole, tmp_path):
-    if not Path('/proc/self/task').exists():
-        pytest.skip('needs /proc')
     out = tmp_path / 'killed'
-    code = ('from pathlib import Path; from finsta.synthvl.writing import Plan, generate; '
-            f'generate(Plan(**{TINY!r}), Path({str(out)!r}), workers=2, progress=False)')
-    process = subprocess.Popen([sys.executable, '-c', code], cwd=ROOT,
-                               env={**os.environ, 'PYTHONPATH': str(ROOT)})
-    end = time.monotonic() + 120
-    while time.monotonic() < end and not list(out.glob('YouTubeClips/*.avi')):
-        time.sleep(0.002)
-    workers = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (out / 'synthvl.json').exists(), 'it finished before it could be killed'
-    assert len(workers) >= 2
-    while time.monotonic() < end and any(map(_running, workers)):
-        time.sleep(0.01)
+    _killed(out, 'first chunk', workers=2)
+    assert list(out.glob('.parts/0*.json'))
     generate(Plan(**TINY), out, workers=2, progress=False)
     assert _bytes(out) == _bytes(whole[0])
 
@@ -128,21 +146,29 @@ def test_a_worker_stops_in_the_middle_of_its_chunk_when_the_run_is_killed(tmp_pa
     """So that none writes beside the resumed run; left alone, it would finish its chunk."""
     if not Path('/proc/self/task').exists():
         pytest.skip('needs /proc')
-    plan = dict(size='tiny', counts=(400, 0, 0), pairs=0, chunk=200)
+    # a chunk takes minutes: none is finished before the kill, on no machine
+    plan = dict(size='tiny', counts=(40_000, 0, 0), pairs=0, chunk=20_000)
     out = tmp_path / 'killed'
     code = ('from pathlib import Path; from finsta.synthvl.writing import Plan, generate; '
             f'generate(Plan(**{plan!r}), Path({str(out)!r}), workers=2, progress=False)')
     process = subprocess.Popen([sys.executable, '-c', code], cwd=ROOT,
                                env={**os.environ, 'PYTHONPATH': str(ROOT)})
-    end = time.monotonic() + 120
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end and not list(out.glob('YouTubeClips/*.avi')):
         time.sleep(0.01)
     workers = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
     process.send_signal(signal.SIGKILL)
     process.wait()
-    while time.monotonic() < end and any(map(_running, workers)):
+    assert len(workers) >= 2
+    assert _ended(workers)
+    assert not list(out.glob('.parts/0*'))
+
+
+def _ended(pids):
+    end = time.monotonic() + 60
+    while time.monotonic() < end and any(map(_running, pids)):
         time.sleep(0.01)
-    assert len(list(out.glob('YouTubeClips/*.avi'))) < 100
+    return not any(map(_running, pids))
 
 
 def _running(pid):

@@ -11,8 +11,7 @@ import runpy
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 # what all the programs import sooner or later
@@ -46,13 +45,11 @@ def _become(script: str, args: Sequence[str], cwd: str, env: Mapping[str, str], 
 
 def run_program(script: str | Path, *args: object, cwd: str | Path,
                 env: Mapping[str, str] | None = None, timeout: float = 200,
-                kill_when: Callable[[], bool] | None = None) -> subprocess.CompletedProcess:
+                ) -> subprocess.CompletedProcess:
     """``python script args`` in the folder ``cwd``; text output, negative status = a signal.
 
     Args:
         env: the whole environment; None = this process's.
-        kill_when: asked again and again while the program runs; at the first True the program
-            gets SIGKILL (``kill -9``), as the machine's operator would send it.
 
     Raises:
         subprocess.TimeoutExpired: after ``timeout`` seconds; the process is killed.
@@ -63,13 +60,7 @@ def run_program(script: str | Path, *args: object, cwd: str | Path,
         process = context.Process(target=_become, args=(
             command[0], command[1:], str(cwd), dict(os.environ if env is None else env), out))
         process.start()
-        end = time.monotonic() + timeout
-        while kill_when is not None and process.exitcode is None and time.monotonic() < end:
-            if kill_when():
-                process.kill()
-                break
-            process.join(0.01)
-        process.join(max(0.0, end - time.monotonic()))
+        process.join(timeout)
         ended = process.exitcode is not None
         if not ended:
             process.kill()

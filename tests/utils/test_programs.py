@@ -56,13 +56,3 @@ def test_a_program_that_hangs_is_killed(tmp_path):
     script.write_text('import time\nprint("begun", flush=True)\ntime.sleep(600)\n')
     with pytest.raises(subprocess.TimeoutExpired):
         run_program(script, cwd=tmp_path, timeout=10)
-
-
-def test_a_program_is_killed_when_asked(tmp_path):
-    script = tmp_path / 'hang.py'
-    script.write_text('import time\nopen("begun", "w").close()\ntime.sleep(600)\n')
-    done = run_program(script, cwd=tmp_path, kill_when=(tmp_path / 'begun').exists)
-    assert done.returncode == -signal.SIGKILL
-    script.write_text('print("over")')
-    done = run_program(script, cwd=tmp_path, kill_when=lambda: False)
-    assert (done.returncode, done.stdout) == (0, 'over\n')

@@ -80,7 +80,8 @@ LONG_ARMS = {'plain': Arm(),
                 for name, arm in TWIN_ARMS.items() if arm.config}}
 LONG_TASKS = {'pairs': TWIN_TASKS['pairs'],
               'videoqa': Task('configs/synthvl/videoqa_msvd_alpro.py', options={
-                  **_length(400), 'optim_wrapper.optimizer.lr': '1e-3'})}
+                  **_length(400), 'optim_wrapper.optimizer.lr': '1e-3'}),
+              'retrieval': TWIN_TASKS['retrieval']}
 TASKS = {'videoqa': Task('configs/synthvl/videoqa_msvd.py'),
          'retrieval': Task('configs/synthvl/retrieval_msvd.py'),
          'pairs': Task('configs/synthvl/pairs_msvd.py', train=False)}

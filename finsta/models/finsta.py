@@ -19,7 +19,7 @@ from finsta.models.alignment.caption_choice import backwards, owners
 from finsta.models.backbones.base import BackboneFeatures
 from finsta.models.grounding import box_features, cell_of_frames, span_features
 from finsta.models.heads.base import BackboneInfo
-from finsta.models.teacher import StructureTeacher, TeacherOutput
+from finsta.models.teacher import StructureTeacher, TeacherOutput, in_batch_r1
 from finsta.models.transfer.inputs import TransferInputs
 from finsta.registry import BACKBONES, LOSSES, MODELS
 from finsta.structures import NODE_KINDS, TEXT, FrameFeatures, HolisticBatch
@@ -125,7 +125,8 @@ class FinstaModel(BaseModel):
                 seen = self.transfer_inputs(inputs, graphs, text, video, out)
                 for module in acting:
                     losses |= module(seen)
-                stats['host_r1'] = _in_batch_r1(seen.student_similarity)
+                if 'text' in seen.student_similarity:
+                    stats['host_r1'] = in_batch_r1(seen.student_similarity['text'])
         self.last_stats = stats
         return losses
 
@@ -215,8 +216,10 @@ class FinstaModel(BaseModel):
             self._cross_nodes(seen, out, text, fused)
         seen.student_pooled = {k: v for k, v in seen.student_pooled.items() if v is not None}
         if self.backbone.embed_dim:
-            seen.student_similarity = self.backbone.logit_scale() * self.backbone.similarity(
-                text, video)
+            scale = self.backbone.logit_scale()
+            seen.student_similarity = {
+                'text': scale * self.backbone.similarity(text, video.of_all_processes()),
+                'video': (scale * self.backbone.similarity(text.of_all_processes(), video)).T}
         self._text_nodes(seen, out, text)
         self._video_nodes(seen, out, video, inputs['graph_frames'])
         return seen
@@ -298,10 +301,3 @@ def _backwards(frames: Tensor | FrameFeatures, rows: Tensor, mask: Tensor | None
     if isinstance(frames, FrameFeatures):
         return frames._replace(tokens=backwards(frames.tokens[rows], mask))
     return backwards(frames[rows], mask)
-
-
-def _in_batch_r1(similarity: Tensor | None) -> float:
-    if similarity is None or not len(similarity):
-        return float('nan')
-    target = torch.arange(len(similarity), device=similarity.device)
-    return float((similarity.argmax(1) == target).float().mean())

@@ -14,6 +14,7 @@ from finsta.models.backbones.base import VideoLanguageBackbone
 from finsta.models.backbones.losses import contrastive_loss
 from finsta.registry import GRAPH_ENCODERS, LOSSES, NODE_ENCODERS
 from finsta.structures import GraphBatch, HolisticBatch
+from finsta.utils.distributed import gather_with_grad, own_rows
 
 
 @dataclass
@@ -25,6 +26,8 @@ class TeacherOutput:
         h_tsg, h_dsg, h_hsg: (N_T, D), (N_D, D), (N_H, D).
         pooled: stream -> (B, D).
         text, video: (B, E) unit vectors of the graphs. scale: () of their products.
+        similarity: 'text' -> (B, W) logits of the batch's texts with the W videos of all
+            processes, 'video' -> (B, W) of its videos with all texts; without gradient.
         labels: 'tsg', 'dsg' -> (L, D_l) embedding of each of the batch's label strings.
     """
 
@@ -36,12 +39,8 @@ class TeacherOutput:
     text: Tensor
     video: Tensor
     scale: Tensor
+    similarity: dict[str, Tensor]
     labels: dict[str, Tensor]
-
-    @property
-    def similarity(self) -> Tensor:
-        """(B, B) graph-level text x video logits."""
-        return self.scale * self.text @ self.video.T
 
 
 class StructureTeacher(nn.Module):
@@ -92,8 +91,9 @@ class StructureTeacher(nn.Module):
                   'cross': pool_samples(out.h_hsg, graphs.hsg)}
         text = F.normalize(self.text_projection(pooled['text']).float(), dim=-1)
         video = F.normalize(self.video_projection(pooled['video']).float(), dim=-1)
-        return TeacherOutput(graphs, out.h_tsg, out.h_dsg, out.h_hsg, pooled, text, video,
-                             self.log_scale.exp().clamp(max=100), labels)
+        scale = self.log_scale.exp().clamp(max=100)
+        return TeacherOutput(graphs, out.h_tsg, out.h_dsg, out.h_hsg, pooled, text, video, scale,
+                             _similarity(text, video, scale), labels)
 
     def encode_labels(self, graphs: HolisticBatch) -> dict[str, Tensor]:
         """'tsg', 'dsg' -> (L, D_l) frozen embedding of each of the graphs' label strings."""
@@ -112,13 +112,26 @@ class StructureTeacher(nn.Module):
         if self.weights['graph'] > 0:
             losses['loss_graph'] = self.weights['graph'] * contrastive_loss(out.text, out.video,
                                                                             out.scale)
-        target = torch.arange(len(out.text), device=out.text.device)
-        stats['teacher_r1'] = float((out.similarity.argmax(1) == target).float().mean())
+        stats['teacher_r1'] = in_batch_r1(out.similarity['text'])
         for name in ('tsg', 'dsg'):
             batch: GraphBatch = getattr(graphs, name)
             stats[f'{name}_nodes'] = batch.num_nodes / max(batch.num_samples, 1)
         stats['cross_pairs'] = len(graphs.cross_pairs) / max(graphs.tsg.num_samples, 1)
         return losses, stats
+
+
+@torch.no_grad()
+def _similarity(text: Tensor, video: Tensor, scale: Tensor) -> dict[str, Tensor]:
+    texts, videos = gather_with_grad(text)[0], gather_with_grad(video)[0]
+    return {'text': scale * text @ videos.T, 'video': (scale * texts @ video.T).T}
+
+
+def in_batch_r1(similarity: Tensor) -> float:
+    """Share of the batch's texts (B, W) whose own video scores highest among all processes'."""
+    if not len(similarity):
+        return float('nan')
+    target = own_rows(len(similarity), similarity.device)
+    return float((similarity.argmax(1) == target).float().mean())
 
 
 def pool_samples(h: Tensor, graphs: GraphBatch) -> Tensor:

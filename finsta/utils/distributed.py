@@ -39,6 +39,12 @@ def gather_sizes(size: int, device: torch.device | str = 'cpu') -> list[int]:
     return [int(t) for t in out]
 
 
+def own_rows(size: int, device: torch.device | str = 'cpu') -> Tensor:
+    """(size,) places of this process's rows among those of all processes."""
+    start = sum(gather_sizes(size, device)[:rank()])
+    return torch.arange(start, start + size, device=device)
+
+
 def mean_over_processes(total: Tensor, count: int | Tensor) -> Tensor:
     """This process's share of a mean over the values of all processes: the mean of the shares, as
     DDP takes it, is the mean of the big batch, however many values each process has.

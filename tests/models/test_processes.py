@@ -1,5 +1,5 @@
 """Finsta's own losses over two processes with half the batch each equal the big batch: value and
-gradient. (Relational transfer alone compares each process's share by itself.)"""
+gradient."""
 
 import copy
 
@@ -15,7 +15,8 @@ from tests.utils.dist import run_processes
 
 SIZE, FRAMES = 4, 4
 TRANSFER = [dict(type='PooledTransfer'), dict(type='NodeTransfer'),
-            dict(type='TokenAlignment', dim=16), dict(type='GraphReadout', dim=16)]
+            dict(type='RelationalTransfer'), dict(type='TokenAlignment', dim=16),
+            dict(type='GraphReadout', dim=16)]
 STAGES = ('warmup', 'joint', 'host')
 
 

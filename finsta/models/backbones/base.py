@@ -19,6 +19,8 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from finsta.utils.distributed import gather_with_grad
+
 STREAMS = ('text', 'video', 'cross')
 
 
@@ -94,6 +96,14 @@ class BackboneFeatures:
         if grid is not None and grid.crop is not None:
             values['grid'] = replace(grid, crop=grid.crop[rows])
         return BackboneFeatures(**values)
+
+    def of_all_processes(self) -> 'BackboneFeatures':
+        """What ``similarity`` reads - pooled vectors and queries - of all processes by rank, with
+        gradient."""
+        read = {name: getattr(self, name) for name in ('text_pooled', 'video_pooled',
+                                                       'video_queries')}
+        return BackboneFeatures(**{name: gather_with_grad(value)[0]
+                                   for name, value in read.items() if value is not None})
 
 
 class VideoLanguageBackbone(BaseModule):

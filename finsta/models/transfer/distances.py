@@ -88,8 +88,8 @@ class NodeTransfer(_Projected):
 class RelationalTransfer(TransferLoss):
     """KL between the softmax rows (and columns) of teacher and host similarity matrices.
 
-    Needs no projection; changes the geometry that retrieval uses. Over several processes each
-    compares the matrices of its own share of the batch.
+    Needs no projection; changes the geometry that retrieval uses. The matrices are those of the
+    batch of all processes; each process compares its own rows and columns.
 
     Args:
         temperature: softens the teacher's logits. weight: factor.
@@ -104,13 +104,13 @@ class RelationalTransfer(TransferLoss):
     def forward(self, inputs: TransferInputs) -> dict[str, Tensor]:
         """``loss_relational``; empty when either side has no similarity matrix."""
         student, teacher = inputs.student_similarity, inputs.teacher_similarity
-        if student is None or teacher is None:
-            return {}
-        loss = student.new_zeros(())
-        for s, t in ((student, teacher), (student.T, teacher.T)):
-            target = (t.detach().float() / self.temperature).softmax(-1)
-            loss = loss + F.kl_div(s.float().log_softmax(-1), target, reduction='batchmean') / 2
-        return {'loss_relational': self.weight * loss}
+        losses = []
+        for stream in ('text', 'video'):
+            if stream in student and stream in teacher:
+                target = (teacher[stream].detach().float() / self.temperature).softmax(-1)
+                total = F.kl_div(student[stream].float().log_softmax(-1), target, reduction='sum')
+                losses.append(mean_over_processes(total, len(target)) / 2)
+        return {'loss_relational': self.weight * sum(losses)} if losses else {}
 
 
 @LOSSES.register_module()

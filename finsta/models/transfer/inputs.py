@@ -14,7 +14,9 @@ class TransferInputs:
     Attributes:
         student_pooled, teacher_pooled: stream -> (B, C) and (B, D).
         student_nodes, teacher_nodes: name -> (n, C) and (n, D), row by row the same thing.
-        student_similarity, teacher_similarity: (B, B) text x video logits, None without them.
+        student_similarity, teacher_similarity: 'text' -> (B, W) logits of the batch's texts with
+            the W videos of all processes, 'video' -> (B, W) of its videos with all texts; empty
+            without them.
         student_tsg: (N_T, C_text) span features; student_tsg_mask: (N_T,).
         student_dsg: (N_D, C_video) box features; student_dsg_mask: (N_D,).
         student_frame: (N_D, E) the temporal state of each visual node's frame, or None.
@@ -28,8 +30,8 @@ class TransferInputs:
     teacher_pooled: dict[str, Tensor] = field(default_factory=dict)
     student_nodes: dict[str, Tensor] = field(default_factory=dict)
     teacher_nodes: dict[str, Tensor] = field(default_factory=dict)
-    student_similarity: Tensor | None = None
-    teacher_similarity: Tensor | None = None
+    student_similarity: dict[str, Tensor] = field(default_factory=dict)
+    teacher_similarity: dict[str, Tensor] = field(default_factory=dict)
     student_tsg: Tensor | None = None
     student_tsg_mask: Tensor | None = None
     student_dsg: Tensor | None = None

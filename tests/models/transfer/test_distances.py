@@ -31,15 +31,17 @@ def test_distances_at_their_extremes():
 def test_relational_is_zero_for_equal_matrices_and_ignores_row_shifts(inputs):
     loss = RelationalTransfer({}, {}, 8)
     s = torch.randn(5, 5)
-    inputs.student_similarity, inputs.teacher_similarity = s, s.clone()
+    inputs.student_similarity = {'text': s, 'video': s.T}
+    inputs.teacher_similarity = {k: v.clone() for k, v in inputs.student_similarity.items()}
     assert loss(inputs)['loss_relational'].abs() < 1e-6
-    inputs.teacher_similarity = torch.randn(5, 5)
+    t = torch.randn(5, 5)
+    inputs.teacher_similarity = {'text': t, 'video': t.T}
     expected = 0.0
-    for a, b in ((s, inputs.teacher_similarity), (s.T, inputs.teacher_similarity.T)):
+    for a, b in ((s, t), (s.T, t.T)):
         p, q = b.softmax(-1), a.softmax(-1)
         expected += (p * (p / q).log()).sum() / 5 / 2
     torch.testing.assert_close(loss(inputs)['loss_relational'], expected)
-    inputs.teacher_similarity = None
+    inputs.teacher_similarity = {}
     assert loss(inputs) == {}
 
 

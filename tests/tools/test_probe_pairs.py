@@ -8,6 +8,7 @@ def test_probe_runs_and_reports(tool, tmp_path):
                 3, '--steps', 2, '--batch-size', 2, '--threads', 1, '--out', 'probe.json')
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / 'probe.json').read_text())
+    assert result['command'].startswith('python tools/analysis/probe_pairs.py --factors counting')
     assert set(result['after']) == set(result['before']) == {'itc', 'itm'}
     assert result['after'] != result['before']
     for kind, found in result['after'].items():

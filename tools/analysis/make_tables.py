@@ -216,10 +216,10 @@ def probe_pairs(root: Path, name: str) -> str:
     rows = [[kind, when, *(number(data[when][kind][f'mean_{n}']) for n in names)]
             for kind in data['after'] for when in ('before', 'after')]
     s = data['settings']
-    return grid(['score of', 'when', *names], rows) + (
-        f'\nOurs: {s["backbone"]}, {", ".join(s["factors"])}; {s["steps"]} steps of '
-        f'{s["batch_size"]} pairs of {s["pairs"]}; {s["test_pairs"]} held-out pairs a factor; '
-        f'seed {s["seed"]}, {s["threads"]} threads.\n')
+    return grid(['score of', 'when', *names], rows) + source(data) + (
+        f'{s["backbone"]}, {", ".join(s["factors"])}; {s["steps"]} steps of {s["batch_size"]} '
+        f'pairs of {s["pairs"]}; {s["test_pairs"]} held-out pairs a factor; seed {s["seed"]}, '
+        f'{s["threads"]} threads.\n')
 
 
 def text_parser(root: Path, _: str) -> str:

@@ -28,6 +28,7 @@ from finsta.synthvl.minimal_pairs import FACTORS, make_pair
 from finsta.synthvl.render import render
 from finsta.utils.compat import fp32_attention_on_cpu
 from finsta.utils.optional import require
+from finsta.utils.provenance import provenance
 
 TEST_SEED = 777
 
@@ -129,6 +130,7 @@ def main() -> None:
     init_default_scope('finsta')
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
+    facts = provenance(__file__)
     backbone = BACKBONES.build(dict(type='SavedBackbone', pretrained=args.backbone))
     size, frames = backbone.frame_size[0], backbone.num_frames
     clips, captions, _ = draw(args.factors, args.pairs, args.seed, size, frames)
@@ -145,8 +147,8 @@ def main() -> None:
     if args.out:
         settings = {k: v for k, v in vars(args).items() if k != 'out'}
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(dict(settings=settings, torch=torch.__version__,
-                                            before=before, after=after), indent=1) + '\n')
+        args.out.write_text(json.dumps({**facts, 'settings': settings, 'before': before,
+                                        'after': after}, indent=1) + '\n')
 
 
 if __name__ == '__main__':

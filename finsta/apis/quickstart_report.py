@@ -27,7 +27,9 @@ def write_quickstart_report(root: Path, data: Path, rows: list[list], head: list
         'text': 'plain: the shipped backbone as it is. control: more steps of its own objective '
                 'on the same pairs. Finsta: as many steps with the structure teacher, which is '
                 'dropped afterwards. All three are then fine-tuned and tested in the same way; '
-                'the minimal pairs are scored without fine-tuning.',
+                'the minimal pairs are scored without fine-tuning. With one seed a point or two '
+                'between rows is noise, and so few steps are not enough for a gain; '
+                'docs/en/results/method.md has the longer training with three seeds.',
         'tables': [{'columns': head, 'rows': rows, 'best': columns}]}
     return write_report(root / 'report.html', results, read_curves(root),
                         sample_panels(data, num_videos, num_frames))

@@ -144,9 +144,9 @@ def main() -> None:
     rows = print_table(results)
     from finsta.apis.quickstart_report import write_quickstart_report
     page = write_quickstart_report(root, data, rows, ['start', *(t for *_, t in COLUMNS)])
-    print(f'\n{minutes:.1f} minutes. One seed and few steps: a point or two between rows is noise, '
-          'and no gain is to be\nexpected at this length. docs/en/results/method.md has the longer '
-          f'training with three seeds, where there is one.\nPage: {page}')
+    print(f'\n{minutes:.1f} minutes. One seed and few steps: a point or two between rows is '
+          'noise, and no gain is to be\nexpected at this length. docs/en/results/method.md has '
+          f'the longer training, with three seeds.\nPage: {page}')
 
 
 if __name__ == '__main__':

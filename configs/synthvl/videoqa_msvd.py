@@ -22,7 +22,8 @@ zero_shot_head = dict(answers=answers)
 
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(optimizer=dict(lr=3e-4),
-                     paramwise_cfg=dict(custom_keys=dict(head=dict(lr_mult=3.0))))
+                     paramwise_cfg=dict(custom_keys={'head.classifier': dict(lr_mult=3.0),
+                                                     'head.fusion': dict(lr_mult=3.0)}))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=30),
     dict(type='CosineAnnealingLR', by_epoch=False, begin=30, end=max_iters, eta_min_ratio=0.05)]

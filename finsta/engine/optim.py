@@ -7,11 +7,12 @@ CPU. (ours)
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from mmengine.device import get_device
 from mmengine.optim import OptimWrapper
-from torch import nn
+from torch import Tensor, nn
 
 from finsta.registry import OPTIM_WRAPPERS
 from finsta.utils.compat import fp32_attention_on_cpu
@@ -32,3 +33,8 @@ class Bf16OptimWrapper(OptimWrapper):
         with super().optim_context(model), fp32_attention_on_cpu(), \
                 torch.autocast(device_type, dtype=torch.bfloat16):
             yield
+
+    def backward(self, loss: Tensor, **kwargs: Any) -> None:
+        """With what gradient checkpointing computes again, in the types of the forward pass."""
+        with fp32_attention_on_cpu():
+            super().backward(loss, **kwargs)

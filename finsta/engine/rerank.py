@@ -71,7 +71,7 @@ class RerankTestLoop(TestLoop):
 
     Raises:
         TypeError: the backbone cannot match pairs, or the head does not predict embeddings.
-        RuntimeError: more than one process.
+        ValueError: more than one process.
     """
 
     def __init__(self, runner, dataloader, evaluator, k: int = 32, batch_size: int = 64,
@@ -80,8 +80,8 @@ class RerankTestLoop(TestLoop):
         if k < 1 or batch_size < 1:
             raise ValueError(f'k and batch_size must be positive, got {k} and {batch_size}')
         if get_world_size() > 1:
-            raise RuntimeError('RerankTestLoop scores all pairs in one process; start it with '
-                               '--launcher none')
+            raise ValueError('RerankTestLoop scores all pairs in one process; start it with '
+                             'tools/test.py, without a launcher')
         self.k, self.batch_size = k, batch_size
 
     @torch.no_grad()

@@ -23,6 +23,7 @@ from finsta.models.teacher import StructureTeacher, TeacherOutput, in_batch_r1
 from finsta.models.transfer.inputs import TransferInputs
 from finsta.registry import BACKBONES, LOSSES, MODELS
 from finsta.structures import NODE_KINDS, TEXT, FrameFeatures, HolisticBatch
+from finsta.utils.distributed import world_size
 
 STAGES = ('warmup', 'joint', 'host')
 
@@ -140,22 +141,15 @@ class FinstaModel(BaseModel):
         """
         losses, rows = {}, frames.shape[0]
         own = torch.arange(rows, device=frames.device)
-        if self.choice is not None and len(text.text_mask) > rows:
-            owner = owners(inputs['negative_texts'], frames.device)
+        contested = len(text.text_mask) > rows
+        # over several processes those without false captions take part: the mean is everyone's
+        if self.choice is not None and (contested or world_size() > 1):
+            owner = owners(inputs['negative_texts'], frames.device) if contested else own
             scores = self._scaled_scores(text, video, owner)
             losses |= self.choice(scores, owner, rows)
             text = text.select(own)
             if self.reversal is not None:
-                broken = owner[rows:].unique()
-                mask = inputs.get('frame_mask')
-                mask = None if mask is None else mask[broken]
-                crop = inputs.get('crop')
-                other = self.backbone.encode_video(_backwards(frames, broken, mask), mask,
-                                                   None if crop is None else crop[broken])
-                turned = self._scaled_scores(text.select(broken), other,
-                                             torch.arange(len(broken), device=frames.device))
-                both = {k: torch.cat([scores[k][:rows], v]) for k, v in turned.items()}
-                losses |= self.reversal(both, torch.cat([own, broken]), rows)
+                losses |= self._reversal_losses(inputs, frames, text, scores, owner)
         if self.neighbours is not None:
             caption, clip = self.neighbours.pairs(inputs['texts'], frames.device)
             scores = self._scaled_scores(text.select(caption), video, clip)
@@ -165,6 +159,22 @@ class FinstaModel(BaseModel):
             losses |= {k: self.host_weight * v if k.startswith('loss') else v
                        for k, v in host.items()}
         return losses
+
+    def _reversal_losses(self, inputs: dict[str, Any], frames: Tensor, text: BackboneFeatures,
+                         scores: dict[str, Tensor], owner: Tensor) -> dict[str, Tensor]:
+        """The captions that have false versions, against their clips and those backwards."""
+        rows = frames.shape[0]
+        own, broken = owner[:rows], owner[rows:].unique()
+        both = {k: v[:rows] for k, v in scores.items()}
+        if len(broken):
+            mask, crop = inputs.get('frame_mask'), inputs.get('crop')
+            mask = None if mask is None else mask[broken]
+            other = self.backbone.encode_video(_backwards(frames, broken, mask), mask,
+                                               None if crop is None else crop[broken])
+            turned = self._scaled_scores(text.select(broken), other,
+                                         torch.arange(len(broken), device=frames.device))
+            both = {k: torch.cat([v, turned[k]]) for k, v in both.items()}
+        return self.reversal(both, torch.cat([own, broken]), rows)
 
     def _scaled_scores(self, text: BackboneFeatures, video: BackboneFeatures, owner: Tensor
                        ) -> dict[str, Tensor]:
@@ -210,6 +220,7 @@ class FinstaModel(BaseModel):
         seen.student_pooled = {'text': text.text_pooled, 'video': video.video_pooled}
         if out is not None:
             seen.teacher_pooled, seen.teacher_similarity = out.pooled, out.similarity
+            seen.known, seen.known_everywhere = out.known, out.known_everywhere
         if out is not None and 'cross' in self.backbone.streams:
             fused = self.backbone.fuse(text, video)
             seen.student_pooled['cross'] = fused.fused_pooled
@@ -266,10 +277,10 @@ class FinstaModel(BaseModel):
         copies = hsg.modality == TEXT
         total = out.h_hsg.new_zeros(tsg.num_nodes, out.h_hsg.shape[-1]).index_add(
             0, hsg.source[copies], out.h_hsg[copies])
-        count = torch.bincount(hsg.source[copies], minlength=tsg.num_nodes).clamp(min=1)
-        found = found & (count > 0)
+        copies_of = torch.bincount(hsg.source[copies], minlength=tsg.num_nodes)
+        found = found & (copies_of > 0)
         seen.student_nodes['cross'] = features[found]
-        seen.teacher_nodes['cross'] = (total / count[:, None])[found]
+        seen.teacher_nodes['cross'] = (total / copies_of.clamp(min=1)[:, None])[found]
 
     # -- small things ---------------------------------------------------------------------------
     def _graphs(self, inputs: dict[str, Any]) -> HolisticBatch:

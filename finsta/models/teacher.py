@@ -28,6 +28,8 @@ class TeacherOutput:
         text, video: (B, E) unit vectors of the graphs. scale: () of their products.
         similarity: 'text' -> (B, W) logits of the batch's texts with the W videos of all
             processes, 'video' -> (B, W) of its videos with all texts; without gradient.
+        known: (B,) bool, whose text and video graph have nodes: the others say nothing.
+        known_everywhere: (W,) of all processes.
         labels: 'tsg', 'dsg' -> (L, D_l) embedding of each of the batch's label strings.
     """
 
@@ -40,6 +42,8 @@ class TeacherOutput:
     video: Tensor
     scale: Tensor
     similarity: dict[str, Tensor]
+    known: Tensor
+    known_everywhere: Tensor
     labels: dict[str, Tensor]
 
 
@@ -92,8 +96,10 @@ class StructureTeacher(nn.Module):
         text = F.normalize(self.text_projection(pooled['text']).float(), dim=-1)
         video = F.normalize(self.video_projection(pooled['video']).float(), dim=-1)
         scale = self.log_scale.exp().clamp(max=100)
+        known = _has_nodes(graphs.tsg) & _has_nodes(graphs.dsg)
+        everywhere = gather_with_grad(known.float())[0] > 0
         return TeacherOutput(graphs, out.h_tsg, out.h_dsg, out.h_hsg, pooled, text, video, scale,
-                             _similarity(text, video, scale), labels)
+                             _similarity(text, video, scale), known, everywhere, labels)
 
     def encode_labels(self, graphs: HolisticBatch) -> dict[str, Tensor]:
         """'tsg', 'dsg' -> (L, D_l) frozen embedding of each of the graphs' label strings."""
@@ -110,14 +116,18 @@ class StructureTeacher(nn.Module):
                 losses[f'loss_{name}'] = self.weights[name] * value
                 stats |= found
         if self.weights['graph'] > 0:
-            losses['loss_graph'] = self.weights['graph'] * contrastive_loss(out.text, out.video,
-                                                                            out.scale)
+            losses['loss_graph'] = self.weights['graph'] * contrastive_loss(
+                out.text[out.known], out.video[out.known], out.scale)
         stats['teacher_r1'] = in_batch_r1(out.similarity['text'])
         for name in ('tsg', 'dsg'):
             batch: GraphBatch = getattr(graphs, name)
             stats[f'{name}_nodes'] = batch.num_nodes / max(batch.num_samples, 1)
         stats['cross_pairs'] = len(graphs.cross_pairs) / max(graphs.tsg.num_samples, 1)
         return losses, stats
+
+
+def _has_nodes(graphs: GraphBatch) -> Tensor:
+    return torch.bincount(graphs.sample_ids, minlength=graphs.num_samples) > 0
 
 
 @torch.no_grad()
@@ -128,9 +138,9 @@ def _similarity(text: Tensor, video: Tensor, scale: Tensor) -> dict[str, Tensor]
 
 def in_batch_r1(similarity: Tensor) -> float:
     """Share of the batch's texts (B, W) whose own video scores highest among all processes'."""
+    target = own_rows(len(similarity), similarity.device)
     if not len(similarity):
         return float('nan')
-    target = own_rows(len(similarity), similarity.device)
     return float((similarity.argmax(1) == target).float().mean())
 
 

@@ -1,10 +1,17 @@
 import copy
+from pathlib import Path
 
+import pytest
 import torch
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from finsta.registry import OPTIM_WRAPPERS
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
 
 
 def _wrapper(model, **kwargs):
@@ -67,3 +74,41 @@ def test_attention_is_formed_in_fp32_on_a_cpu_and_only_while_training():
     assert out.dtype == torch.bfloat16 and torch.equal(out, expected.bfloat16())
     out.sum().backward()
     assert q.grad is not None and torch.isfinite(q.grad).all()
+
+
+def test_gradient_checkpointing_computes_again_in_the_same_types():
+    torch.manual_seed(0)
+    model = nn.Linear(8, 8)
+    x = torch.randn(2, 3, 8)
+
+    def attend(h):
+        h = model(h)[:, None]
+        return F.scaled_dot_product_attention(h, h, h).exp()
+
+    grads = []
+    for again in (True, False):
+        wrapper = _wrapper(model)
+        with wrapper.optim_context(model):
+            out = checkpoint(attend, x, use_reentrant=False) if again else attend(x)
+        wrapper.backward(out.float().sum())
+        grads.append(model.weight.grad.clone())
+        model.zero_grad()
+    torch.testing.assert_close(*grads, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize('config', ['synthvl/retrieval_msvd_alpro', 'synthvl/videoqa_msvd',
+                                    'synthvl/videoqa_msvd_stgt'])
+def test_the_task_head_alone_learns_faster(config, tmp_path):
+    """Not the backbone's matching head, whose name ends in the same word."""
+    from finsta.apis import get_model
+    cfg = Config.fromfile(f'{CONFIGS}/{config}.py')
+    (tmp_path / 'answers.json').write_text('["red", "two"]')
+    qa = {'model.head.answers.ann_file': str(tmp_path / 'answers.json')}
+    model = get_model(config, options=qa if 'videoqa' in config else None)
+    built = build_optim_wrapper(model, cfg.optim_wrapper)
+    rate = {id(p): g['lr'] for g in built.optimizer.param_groups for p in g['params']}
+    base = cfg.optim_wrapper.optimizer.lr
+    fast = [n for n, p in model.named_parameters() if rate.get(id(p), base) > base]
+    assert fast == [n for n, p in model.named_parameters()
+                    if n.startswith('head.') and id(p) in rate]
+    assert bool(fast) == ('videoqa' in config)

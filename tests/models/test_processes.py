@@ -20,14 +20,20 @@ TRANSFER = [dict(type='PooledTransfer'), dict(type='NodeTransfer'),
 STAGES = ('warmup', 'joint', 'host')
 
 
-def _model() -> FinstaModel:
+FALSE = [['a false one', 'another'], ['a third'], [], []]
+
+
+def _model(choices: bool = False) -> FinstaModel:
     torch.manual_seed(0)
+    more = dict(choice=dict(type='CaptionChoice'), reversal=dict(type='VideoChoice'))
     return FinstaModel(backbone=BACKBONE, teacher=copy.deepcopy(TEACHER), transfer=TRANSFER,
-                       neighbours=dict(type='NeighbourChoice', group_size=2)).train()
+                       neighbours=dict(type='NeighbourChoice', group_size=2),
+                       **(more if choices else {})).train()
 
 
-def _batch(rows: slice) -> dict:
-    """Unequal graphs; the third has no node, and the last two share a text."""
+def _batch(rows: slice, choices: bool = False) -> dict:
+    """Unequal graphs; the third has no node, and the last two share a text. Only the first
+    process has false captions."""
     data = batch(SIZE, FRAMES)
     graphs = [holistic_graph(i, 1 + i % 3, FRAMES) for i in range(SIZE)]
     graphs[2] = empty_graph(FRAMES)
@@ -36,6 +42,7 @@ def _batch(rows: slice) -> dict:
     texts = [graph.tsg.text or 'nothing' for graph in graphs]
     texts[2] = texts[3]
     cut['texts'] = texts[rows]
+    cut['negative_texts'] = FALSE[rows] if choices else None
     cut['graphs'] = HolisticBatch.from_graphs(graphs[rows])
     return dict(inputs=cut, data_samples=data['data_samples'][rows])
 
@@ -55,16 +62,19 @@ def _process(index: int) -> dict:
         model = nn.parallel.DistributedDataParallel(_model(), find_unused_parameters=True)
         model.module.set_stage(stage)
         found[stage] = _losses(model, _batch(slice(2 * index, 2 * index + 2)))
+    model = nn.parallel.DistributedDataParallel(_model(True), find_unused_parameters=True)
+    found['choices'] = _losses(model, _batch(slice(2 * index, 2 * index + 2), True))
     return found
 
 
 @pytest.mark.slow
 def test_two_processes_equal_the_big_batch():
     results = run_processes(_process, 2, timeout=300)
-    for stage in STAGES:
-        model = _model()
-        model.set_stage(stage)
-        losses, grads = _losses(model, _batch(slice(0, SIZE)))
+    for stage in (*STAGES, 'choices'):
+        model = _model(stage == 'choices')
+        model.set_stage('joint' if stage == 'choices' else stage)
+        losses, grads = _losses(model, _batch(slice(0, SIZE), stage == 'choices'))
+        assert stage != 'choices' or losses['loss_choice_itc'] * losses['loss_reversal_itc'] > 0
         assert stage == 'host' or {'loss_osc', 'loss_ptc', 'loss_graph'} <= set(losses)
         for name, value in losses.items():
             shares = [r[stage][0][name] for r in results]

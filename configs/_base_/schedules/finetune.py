@@ -9,7 +9,8 @@ optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-5, betas=(0.9, 0.98), weight_decay=0.01),
     paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0,
-                       custom_keys=dict(head=dict(lr_mult=10.0))),
+                       custom_keys={'head.classifier': dict(lr_mult=10.0),
+                                    'head.fusion': dict(lr_mult=10.0)}),
     clip_grad=dict(max_norm=1.0))
 
 param_scheduler = [

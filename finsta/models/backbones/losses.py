@@ -38,7 +38,7 @@ def contrastive_loss(text: Tensor, video: Tensor, scale: Tensor, local_loss: boo
         videos, _ = gather_with_grad(video, with_grad)
         extra, _ = gather_with_grad(text[b:], with_grad)
         candidates = torch.cat([pairs, extra])
-        total = sum(sizes)
+        total = max(sum(sizes), 1)
         if local_loss:
             start = sum(sizes[:rank()])
             own_t, own_v = text[:b], video

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from finsta.registry import BACKBONES
+from finsta.utils.distributed import mean_over_processes
 from finsta.utils.optional import require
 
 from .adapted import adapt_frames, add_video_adapter
@@ -350,7 +351,7 @@ class VideoLLaVA(VideoLanguageBackbone):
         if 'lm' in self.host_losses:
             own = text.select(torch.arange(len(video.video), device=video.video.device))
             scores = self.caption_log_likelihood(own, video)
-            losses['loss_lm'] = -scores.sum() / own.text_mask[:, 1:].sum()
+            losses['loss_lm'] = mean_over_processes(-scores.sum(), own.text_mask[:, 1:].sum())
         if 'itc' in self.host_losses:
             losses['loss_itc'] = contrastive_loss(text.text_pooled, video.video_pooled,
                                                   self.logit_scale(), self.local_loss,

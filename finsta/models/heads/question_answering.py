@@ -13,6 +13,7 @@ from finsta.models.heads.base import BackboneInfo, TaskHead
 from finsta.registry import MODELS
 from finsta.structures import VideoTextSample
 from finsta.structures.answers import AnswerVocabulary
+from finsta.utils.distributed import mean_over_processes
 
 
 @MODELS.register_module()
@@ -68,9 +69,8 @@ class OpenEndedQAHead(TaskHead):
         target = torch.tensor([_answer_id(s, self.vocabulary) for s in samples],
                               device=logits.device)
         known = target >= 0
-        if not bool(known.any()):
-            return {'loss_qa': logits.sum() * 0}
-        loss = F.cross_entropy(logits[known], target[known])
+        total = F.cross_entropy(logits[known], target[known], reduction='sum')
+        loss = mean_over_processes(total + logits.sum() * 0, known.sum())
         correct = (logits.argmax(1) == target).float()
         return {'loss_qa': loss, 'train_accuracy': correct.mean()}
 

@@ -41,7 +41,8 @@ def banded_attention(query: Tensor, key: Tensor, value: Tensor, graph: FrameBand
                      dropout: float = 0.0) -> Tensor:
     """As :func:`dense_attention`; time and memory grow with T, not with T^2. No double
     backward."""
-    return _Banded.apply(query, key, value, graph.same, graph.after, dropout)
+    return _Banded.apply(query, key, value, graph.same, graph.after, dropout,
+                         torch.is_grad_enabled())
 
 
 def auto_attention(query: Tensor, key: Tensor, value: Tensor, graph: FrameBandGraph,
@@ -64,7 +65,7 @@ class _Banded(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, query: Tensor, key: Tensor, value: Tensor, same: Tensor, after: Tensor,
-                dropout: float) -> Tensor:
+                dropout: float, backward: bool) -> Tensor:
         graph = FrameBandGraph(same, after)
         out = torch.empty_like(query)
         saved = []
@@ -75,11 +76,9 @@ class _Banded(torch.autograd.Function):
                     logits = widen(query[at][:, heads] @ _columns(key, seen, heads).mT)
                     torch.addcmul(bias, logits, weights, out=logits)
                     attention = logits.softmax(-1).to(query.dtype)
-                    kept = None
-                    if dropout > 0:
-                        kept = torch.rand_like(logits) >= dropout
-                        saved.append(kept)
-                    saved.append(attention)
+                    kept = torch.rand_like(logits) >= dropout if dropout > 0 else None
+                    if backward:
+                        saved += [attention] if kept is None else [kept, attention]
                     _product(out[at][:, heads], _thinned(attention, kept, dropout),
                              _columns(value, seen, heads))
         ctx.save_for_backward(query, key, value, same, after, out, *saved)
@@ -111,7 +110,7 @@ class _Banded(torch.autograd.Function):
                     d_logits = d_logits.to(query.dtype)
                     _product(d_query[at][:, heads], d_logits, _columns(key, seen, heads))
                     _product(_columns(d_key, seen, heads), d_logits.mT, query[at][:, heads], 1)
-        return d_query, d_key, d_value, None, None, None
+        return d_query, d_key, d_value, None, None, None, None
 
 
 def _chunks(query: Tensor, graph: FrameBandGraph):

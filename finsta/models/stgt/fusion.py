@@ -46,22 +46,25 @@ def quick_mlp(x: Tensor, widen: torch.nn.Linear, narrow: torch.nn.Linear) -> Ten
              narrow.bias)
     if torch.is_autocast_enabled(kind):
         given = tuple(t.to(torch.get_autocast_dtype(kind)) for t in given)
-    return _SiluMlp.apply(*given).view(*x.shape[:-1], -1)
+    return _SiluMlp.apply(*given, torch.is_grad_enabled()).view(*x.shape[:-1], -1)
 
 
 class _SiluMlp(torch.autograd.Function):
     """x (M, C), w1 (D, C), b1 (D), w2 (C, D), b2 (C) of one type -> (M, C)."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
+    def forward(ctx, x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor,
+                backward: bool) -> Tensor:
         out = x.new_empty(len(x), len(w2))
         hidden = []
         with torch.autocast(x.device.type, enabled=False):
             active, = _scratch(x, w1, 1)
             for rows in _rows(x, w1):
-                hidden.append(torch.addmm(b1, x[rows], w1.T))
-                here = active[:len(hidden[-1])]
-                torch.ops.aten.silu.out(hidden[-1], out=here)
+                h = torch.addmm(b1, x[rows], w1.T)
+                if backward:
+                    hidden.append(h)
+                here = active[:len(h)]
+                torch.ops.aten.silu.out(h, out=here)
                 torch.addmm(b2, here, w2.T, out=out[rows])
         ctx.save_for_backward(x, w1, w2, *hidden)
         return out
@@ -82,7 +85,7 @@ class _SiluMlp(torch.autograd.Function):
                 d_w1.addmm_(d_h.T, x[rows])
                 d_b1 += d_h.sum(0)
                 torch.mm(d_h, w1, out=d_x[rows])
-        return d_x, d_w1, d_b1, d_w2, grad.sum(0)
+        return d_x, d_w1, d_b1, d_w2, grad.sum(0), None
 
 
 def _scratch(x: Tensor, w1: Tensor, number: int) -> list[Tensor]:

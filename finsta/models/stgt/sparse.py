@@ -31,7 +31,8 @@ def sparse_attention(query: Tensor, key: Tensor, value: Tensor, graph: FrameBand
     b, _, t, n, _ = query.shape
     # token-major, a view for GraphAttention's inputs: the heads of a patch are gathered at once
     flat = [x.permute(0, 2, 3, 1, 4).flatten(0, 2) for x in (query, key, value)]
-    out = _Tiled.apply(*flat, list(tiles(graph)) if tiling is None else tiling, dropout)
+    out = _Tiled.apply(*flat, list(tiles(graph)) if tiling is None else tiling, dropout,
+                       torch.is_grad_enabled())
     return out.unflatten(0, (b, t, n)).permute(0, 3, 1, 2, 4)
 
 
@@ -57,8 +58,8 @@ class _Tiled(torch.autograd.Function):
     """Inputs (M, H, c)."""
 
     @staticmethod
-    def forward(ctx, query: Tensor, key: Tensor, value: Tensor, tiling: Tiling, dropout: float
-                ) -> Tensor:
+    def forward(ctx, query: Tensor, key: Tensor, value: Tensor, tiling: Tiling, dropout: float,
+                backward: bool) -> Tensor:
         out = torch.empty_like(query, memory_format=torch.contiguous_format)
         saved = []
         with torch.autocast(query.device.type, enabled=False):
@@ -72,7 +73,8 @@ class _Tiled(torch.autograd.Function):
                     kept = torch.rand_like(attention) >= dropout
                     thinned = attention * kept / (1 - dropout)
                 out.index_copy_(0, rows, _product(thinned.to(value.dtype), _take(value, columns)))
-                saved += [rows, columns, weights, attention.to(query.dtype), kept]
+                if backward:
+                    saved += [rows, columns, weights, attention.to(query.dtype), kept]
         ctx.save_for_backward(query, key, value, *saved)
         ctx.dropout = dropout
         return out
@@ -97,7 +99,7 @@ class _Tiled(torch.autograd.Function):
                 d_logits = d_logits.to(query.dtype)
                 d_query.index_copy_(0, rows, _product(d_logits, _take(key, columns)))
                 d_key.index_add_(0, columns, _product(d_logits.mT, _take(query, rows)))
-        return d_query, d_key, d_value, None, None
+        return d_query, d_key, d_value, None, None, None
 
 
 def _take(x: Tensor, places: Tensor) -> Tensor:

@@ -89,7 +89,8 @@ class RelationalTransfer(TransferLoss):
     """KL between the softmax rows (and columns) of teacher and host similarity matrices.
 
     Needs no projection; changes the geometry that retrieval uses. The matrices are those of the
-    batch of all processes; each process compares its own rows and columns.
+    batch of all processes; each process compares its own rows and columns. Samples without a graph
+    say nothing and are left out of both.
 
     Args:
         temperature: softens the teacher's logits. weight: factor.
@@ -107,8 +108,11 @@ class RelationalTransfer(TransferLoss):
         losses = []
         for stream in ('text', 'video'):
             if stream in student and stream in teacher:
-                target = (teacher[stream].detach().float() / self.temperature).softmax(-1)
-                total = F.kl_div(student[stream].float().log_softmax(-1), target, reduction='sum')
+                s, t = student[stream].float(), teacher[stream].detach().float()
+                if inputs.known is not None:
+                    s, t = (x[inputs.known][:, inputs.known_everywhere] for x in (s, t))
+                target = (t / self.temperature).softmax(-1)
+                total = F.kl_div(s.log_softmax(-1), target, reduction='sum')
                 losses.append(mean_over_processes(total, len(target)) / 2)
         return {'loss_relational': self.weight * sum(losses)} if losses else {}
 

@@ -17,6 +17,8 @@ class TransferInputs:
         student_similarity, teacher_similarity: 'text' -> (B, W) logits of the batch's texts with
             the W videos of all processes, 'video' -> (B, W) of its videos with all texts; empty
             without them.
+        known: (B,) bool, whose text and video graph have nodes; known_everywhere: (W,) of all
+            processes; None = all of them.
         student_tsg: (N_T, C_text) span features; student_tsg_mask: (N_T,).
         student_dsg: (N_D, C_video) box features; student_dsg_mask: (N_D,).
         student_frame: (N_D, E) the temporal state of each visual node's frame, or None.
@@ -32,6 +34,8 @@ class TransferInputs:
     teacher_nodes: dict[str, Tensor] = field(default_factory=dict)
     student_similarity: dict[str, Tensor] = field(default_factory=dict)
     teacher_similarity: dict[str, Tensor] = field(default_factory=dict)
+    known: Tensor | None = None
+    known_everywhere: Tensor | None = None
     student_tsg: Tensor | None = None
     student_tsg_mask: Tensor | None = None
     student_dsg: Tensor | None = None

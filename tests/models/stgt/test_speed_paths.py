@@ -1,6 +1,7 @@
 """What STGT computes another way to be quick is the plain computation, value and gradients."""
 
 import json
+import weakref
 
 import pytest
 import torch
@@ -152,3 +153,24 @@ def test_quick_mlp_is_quickgelu():
     torch.testing.assert_close(fusion.quick_mlp(x, wide, narrow),
                                F.linear(hidden * torch.sigmoid(1.702 * hidden), narrow.weight,
                                         narrow.bias))
+
+
+@pytest.mark.parametrize('wanted', [True, False])
+def test_nothing_is_kept_for_a_backward_pass_that_is_not_wanted(wanted, monkeypatch):
+    """The softmax of a frame is freed before the next frame's is formed."""
+    alive, most = [], []
+    softmax = torch.Tensor.softmax
+
+    def counted(x, *args):
+        out = softmax(x, *args)
+        alive.append(weakref.ref(out))
+        most.append(sum(ref() is not None for ref in alive))
+        return out
+
+    monkeypatch.setattr(torch.Tensor, 'softmax', counted)
+    graph = build_graph(clustered(2, 4, 6, 8), 0.3)
+    leaves = [x.requires_grad_() for x in torch.randn(3, 2, 2, 4, 6, 4)]
+    with torch.set_grad_enabled(wanted):
+        banded_attention(*leaves, graph)
+    assert len(most) >= 4
+    assert max(most) == (len(most) if wanted else 2)

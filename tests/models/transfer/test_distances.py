@@ -41,6 +41,19 @@ def test_relational_is_zero_for_equal_matrices_and_ignores_row_shifts(inputs):
         p, q = b.softmax(-1), a.softmax(-1)
         expected += (p * (p / q).log()).sum() / 5 / 2
     torch.testing.assert_close(loss(inputs)['loss_relational'], expected)
+    # samples without a graph are left out, as row and as candidate
+    inputs.known = inputs.known_everywhere = torch.tensor([True, False, True, True, False])
+    inputs.student_similarity['text'] = s.clone().requires_grad_()
+    found = loss(inputs)['loss_relational']
+    found.backward()
+    kept = s[inputs.known][:, inputs.known], t[inputs.known][:, inputs.known]
+    other = TransferInputs(inputs.graphs)
+    other.student_similarity = {'text': kept[0], 'video': kept[0].T}
+    other.teacher_similarity = {'text': kept[1], 'video': kept[1].T}
+    torch.testing.assert_close(found, loss(other)['loss_relational'])
+    assert not inputs.student_similarity['text'].grad[~inputs.known].any()
+    inputs.known = inputs.known_everywhere = torch.zeros(5, dtype=torch.bool)
+    assert loss(inputs)['loss_relational'] == 0
     inputs.teacher_similarity = {}
     assert loss(inputs) == {}
 

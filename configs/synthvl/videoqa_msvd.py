@@ -1,5 +1,5 @@
-# MSVD-QA on the embedded twin: inherits the real config, changes data root, backbone size and
-# schedule.
+# MSVD-QA on the embedded twin: inherits the real config, changes data root, the sizes of
+# backbone, head and frames, and the schedule.
 _base_ = '../finsta/videoqa_msvd.py'
 data_root = 'data/synthvl/msvd'
 max_iters = 250

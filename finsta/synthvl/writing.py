@@ -28,7 +28,7 @@ from finsta.synthvl.render import render
 from finsta.synthvl.scene import VERSION, Scene
 from finsta.synthvl.video_files import write_video
 from finsta.synthvl.world import make_scene
-from finsta.utils.processes import end_with_parent
+from finsta.utils.processes import end_with_parent, end_without_parent
 
 # videos of train, val and test, and minimal pairs of each factor
 SIZES = {'tiny': (24, 8, 8, 2), 'small': (1500, 150, 300, 32), 'pretrain': (6000, 0, 0, 0),
@@ -166,6 +166,7 @@ def _write_chunk(task: tuple) -> int:
     videos: list[dict[str, Any]] = []
     texts: list[dict[str, Any]] = []
     for job in jobs:
+        end_without_parent()
         for record, video, rows in _make(job, plan, out):
             records.append(record)
             videos.append(video)

@@ -1,7 +1,9 @@
 """Which back end computes graph attention, chosen by device, dtype and size.
 
-The thresholds come from ``tools/analysis/benchmark_graph.py`` (docs/en/design/graph_encoders.md)
-and stand in one table, ``CHOICE``. ``ops='dgl' | 'dense' | 'segment'`` in a config forces one.
+On the CPUs measured one form wins at every size, so the table is short; conditions of dtype and
+number of edges are for devices where it is otherwise. The table, ``CHOICE``, comes from
+``tools/analysis/benchmark_graph.py`` (docs/en/design/graph_encoders.md).
+``ops='dgl' | 'dense' | 'segment'`` in a config forces one.
 """
 
 from typing import NamedTuple

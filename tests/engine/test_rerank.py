@@ -136,3 +136,13 @@ def test_fp16_encodes_and_matches_under_autocast(fp16):
 
     assert loop(Watched(), 12, fp16).run()['rerank/t2v_R1'] == 100
     assert seen == dict(video=fp16, text=fp16, match=fp16)
+
+
+def test_several_processes_are_refused_in_a_sentence(monkeypatch):
+    from finsta.engine import rerank
+    from finsta.engine.launch import errors_in_sentences
+    monkeypatch.setattr(rerank, 'get_world_size', lambda: 2)
+    monkeypatch.setattr(rerank.TestLoop, '__init__', lambda *args: None)
+    with pytest.raises(SystemExit) as stopped, errors_in_sentences(debug=False):
+        RerankTestLoop(None, None, None)
+    assert stopped.value.code == 2

@@ -2,9 +2,12 @@
 gradient."""
 
 import copy
+import json
+from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 from torch import nn
 
 from finsta.models import FinstaModel
@@ -17,6 +20,8 @@ SIZE, FRAMES = 4, 4
 TRANSFER = [dict(type='PooledTransfer'), dict(type='NodeTransfer'),
             dict(type='RelationalTransfer'), dict(type='TokenAlignment', dim=16),
             dict(type='GraphReadout', dim=16)]
+VIDEO_LLAVA = (Path(__file__).parents[2] / 'configs' / '_base_' / 'backbones'
+               / 'video_llava_tiny.py')
 STAGES = ('warmup', 'joint', 'host')
 
 
@@ -84,3 +89,56 @@ def test_two_processes_equal_the_big_batch():
                 torch.testing.assert_close(torch.from_numpy(found[name]),
                                            torch.from_numpy(grad), rtol=2e-3, atol=2e-6,
                                            msg=lambda m, at=(stage, name): f'{at}: {m}')
+
+
+def _qa(answers: Path) -> FinstaModel:
+    torch.manual_seed(0)
+    return FinstaModel(BACKBONE, head=dict(
+        type='OpenEndedQAHead', answers=dict(ann_file=str(answers)), width=32, num_heads=2,
+        num_classes=3, dropout=0.0)).train()
+
+
+def _questions(rows: slice) -> dict:
+    """The first process has one known answer, the second two."""
+    data = _batch(rows)
+    answers = ['violet', 'red', 'blue', 'red'][rows]
+    for sample, answer in zip(data['data_samples'], answers, strict=True):
+        sample.answer, sample.answer_id = answer, 0
+    return data
+
+
+def _captions(rows: slice) -> dict:
+    """The second process has many more words."""
+    data = _batch(rows)
+    data['inputs']['texts'] = ['a star', 'a disc', 'a red star and two green squares move left',
+                               'a blue disc'][rows]
+    return data
+
+
+def _speaker() -> FinstaModel:
+    """Video-LLaVA with its next-token loss alone."""
+    torch.manual_seed(0)
+    return FinstaModel(Config.fromfile(VIDEO_LLAVA).model.backbone).eval()
+
+
+def _task_process(index: int, answers: Path) -> dict:
+    rows = slice(2 * index, 2 * index + 2)
+    return {name: _losses(nn.parallel.DistributedDataParallel(model, find_unused_parameters=True),
+                          data(rows))
+            for name, model, data in (('loss_qa', _qa(answers), _questions),
+                                      ('loss_lm', _speaker(), _captions))}
+
+
+@pytest.mark.slow
+def test_losses_of_unequal_shares_are_the_big_batch(tmp_path):
+    answers = tmp_path / 'answers.json'
+    answers.write_text(json.dumps(['red', 'blue']))
+    results = run_processes(_task_process, 2, answers, timeout=300)
+    for name, model, data in (('loss_qa', _qa(answers), _questions),
+                              ('loss_lm', _speaker(), _captions)):
+        losses, grads = _losses(model, data(slice(0, SIZE)))
+        assert sum(r[name][0][name] for r in results) / 2 == pytest.approx(losses[name], rel=1e-4)
+        for found in (r[name][1] for r in results):
+            for key, grad in grads.items():
+                torch.testing.assert_close(torch.from_numpy(found[key]), torch.from_numpy(grad),
+                                           rtol=2e-3, atol=2e-6)

@@ -53,22 +53,28 @@ class GraphNeighbourSampler(ResumableSampler):
         group_size: samples side by side, on one process; the batch size must be a multiple.
         neighbours: candidates that are kept of each sample.
         min_similarity: cosine below which samples are no neighbours.
+        random_groups: share, at least 0 and below 1, of a pass's groups that are drawn at random
+            from all samples, those without neighbours among them (two of one clip may meet, as in
+            any random batch).
         shuffle, seed: of :class:`ResumableSampler`.
 
     Raises:
         ValueError: ``group_size`` below 2 or above the number of samples, a batch size that splits
-            groups, a store without the graph of any caption, or a ``min_similarity`` that no
-            group reaches.
+            groups, a store without the graph of any caption, a ``min_similarity`` that no
+            group reaches, or a ``random_groups`` out of range.
     """
 
     def __init__(self, dataset: VideoTextDataset, store: dict, group_size: int = 2,
-                 neighbours: int = 16, min_similarity: float = 0.0, shuffle: bool = True,
-                 seed: int | None = None) -> None:
+                 neighbours: int = 16, min_similarity: float = 0.0, random_groups: float = 0.0,
+                 shuffle: bool = True, seed: int | None = None) -> None:
         super().__init__(dataset, shuffle, seed)
         if not 2 <= group_size <= self.size:
             raise ValueError(f'group_size={group_size}: at least 2 of the {self.size} samples '
                              'stand side by side; for random batches use ResumableSampler')
-        self.block = group_size
+        if not 0 <= random_groups < 1:
+            raise ValueError(f'GraphNeighbourSampler.random_groups={random_groups}: a share from '
+                             '0 to below 1; for random batches alone use ResumableSampler')
+        self.block, self.random_groups = group_size, random_groups
         bags, *same = _described(dataset, GRAPH_STORES.build(fill_root(store, dataset.data_root)))
         index, similarity = nearest(bags, min(neighbours, self.size - 1), same)
         if np.sort(similarity, axis=1)[:, 1 - group_size].max() < min_similarity:
@@ -116,6 +122,11 @@ class GraphNeighbourSampler(ResumableSampler):
                        for k in range(0, len(alone) - self.block + 1, self.block)]
         if self.shuffle:
             groups = [groups[k] for k in rng.permutation(len(groups))]
+        drawn = round(self.random_groups * count)
+        if drawn:
+            anyone = rng.permutation(self.samples)[:drawn * self.block].reshape(drawn, -1)
+            for k, group in zip(rng.permutation(count)[:drawn], anyone.tolist(), strict=True):
+                groups[k] = group
         return [i for group in groups for i in group]
 
 

@@ -81,6 +81,24 @@ def test_only_close_neighbours_with_groups_drawn_again(rows):
         _sampler(rows, min_similarity=0.99)
 
 
+def test_a_share_of_the_groups_is_drawn_at_random_from_all_samples(rows):
+    rows = _Rows([*rows[:6], 'dog moves', 'dog grows', 'dog stops', 'dog waits'])
+    kwargs = dict(min_similarity=0.35, random_groups=0.5)
+    sampler, alike = _sampler(rows, **kwargs), _sampler(rows, min_similarity=0.35)
+    # at 0.35 and more the dogs alone are neighbours; the other half of the groups can be anyone
+    assert all(rows[i].startswith('dog') for i in alike._order(0))
+    seen = set()
+    for epoch in range(20):
+        order = sampler._order(epoch)
+        assert len(order) == len(sampler) == len(rows)
+        others = [k for k in range(0, len(order), 2)
+                  if not all(rows[i].startswith('dog') for i in order[k:k + 2])]
+        assert len(others) <= round(0.5 * len(rows) / 2)
+        seen |= {i for k in others for i in order[k:k + 2]}
+    assert seen >= set(range(6))   # nobody is left out for want of a neighbour
+    assert sampler._order(3) == _sampler(rows, **kwargs)._order(3)
+
+
 def test_a_caption_of_the_same_clip_or_of_the_same_facts_is_no_neighbour(rows):
     # 'Circle Moves' is nearest of all to 'circle moves' and states the same
     rows = _Rows([*rows, *(row.title() for row in rows)])
@@ -148,6 +166,8 @@ def test_nearest_against_plain_cosines():
 def test_mistakes_are_named(rows):
     with pytest.raises(ValueError, match='ResumableSampler'):
         _sampler(rows, group_size=1)
+    with pytest.raises(ValueError, match=r'random_groups=1: .*ResumableSampler'):
+        _sampler(rows, random_groups=1)
     with pytest.raises(ValueError, match='batch_size=5 splits the groups of 2'):
         _sampler(rows).seek(0, batch_size=5, seed=0)
     with pytest.raises(ValueError, match=r'somewhere/graphs holds no graph.*parse_text\.py'):

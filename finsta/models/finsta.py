@@ -22,7 +22,7 @@ from finsta.models.heads.base import BackboneInfo
 from finsta.models.teacher import StructureTeacher, TeacherOutput, in_batch_r1
 from finsta.models.transfer.inputs import TransferInputs
 from finsta.registry import BACKBONES, LOSSES, MODELS
-from finsta.structures import NODE_KINDS, TEXT, FrameFeatures, HolisticBatch
+from finsta.structures import NODE_KINDS, TEXT, FrameFeatures, HolisticBatch, video_groups
 from finsta.utils.distributed import world_size
 
 STAGES = ('warmup', 'joint', 'host')
@@ -107,11 +107,12 @@ class FinstaModel(BaseModel):
     def loss(self, inputs: dict[str, Any], data_samples: list) -> dict[str, Tensor]:
         """All losses of one batch as ``loss_*`` entries of a flat dict."""
         frames = self.backbone.preprocess_frames(inputs['frames'])
+        groups = None if data_samples is None else video_groups(data_samples, frames.device)
         if self.teacher is None:
             text, video = self.encode(inputs, frames)
             self.last_stats = {}
             if self.head is None:
-                return self.host_losses(inputs, frames, text, video)
+                return self.host_losses(inputs, frames, text, video, groups)
             return self.head.loss(self.backbone, text, video, data_samples)
         graphs, out, losses, stats = self._graphs(inputs), None, {}, {}
         if self.stage != 'host':
@@ -120,7 +121,7 @@ class FinstaModel(BaseModel):
             losses, stats = self.teacher.loss(out)
         if self.stage != 'warmup':
             text, video = self.encode(inputs, frames)
-            losses |= self.host_losses(inputs, frames, text, video)
+            losses |= self.host_losses(inputs, frames, text, video, groups)
             acting = [m for m in self.transfer if out is not None or not m.needs_teacher]
             if acting:
                 seen = self.transfer_inputs(inputs, graphs, text, video, out)
@@ -132,12 +133,13 @@ class FinstaModel(BaseModel):
         return losses
 
     def host_losses(self, inputs: dict[str, Any], frames: Tensor, text: BackboneFeatures,
-                    video: BackboneFeatures) -> dict[str, Tensor]:
+                    video: BackboneFeatures, groups: Tensor | None = None) -> dict[str, Tensor]:
         """The backbone's own objective, and the choices between true and false.
 
         Args:
             frames: (B, F, 3, h, w) preprocessed, or cached features. text: B rows, then the false
                 captions.
+            groups: (B,) long, equal for samples of one video; None = all differ.
         """
         losses, rows = {}, frames.shape[0]
         own = torch.arange(rows, device=frames.device)
@@ -155,7 +157,7 @@ class FinstaModel(BaseModel):
             scores = self._scaled_scores(text.select(caption), video, clip)
             losses |= self.neighbours(scores, caption, clip, rows)
         if self.host_weight > 0:
-            host = self.backbone.host_loss(text, video)
+            host = self.backbone.host_loss(text, video, groups)
             losses |= {k: self.host_weight * v if k.startswith('loss') else v
                        for k, v in host.items()}
         return losses

@@ -1,7 +1,12 @@
 """The noun that travels from a data set to the model: one video with its text."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from finsta.structures.holistic import HolisticSceneGraph
 from finsta.structures.scene_graph import DynamicSceneGraph, SceneGraph
@@ -41,3 +46,12 @@ class VideoTextSample:
     dsg: DynamicSceneGraph | None = None
     hsg: HolisticSceneGraph | None = None
     meta: dict[str, Any] = field(default_factory=dict)
+
+
+def video_groups(samples: Sequence[VideoTextSample], device: torch.device | str = 'cpu'
+                 ) -> Tensor:
+    """(B,) long: a number of each sample's video, or of the segment of it that the sample shows.
+    Equal for the captions of one video, on every process."""
+    keys = [repr((s.video_id, s.start, s.end)).encode() for s in samples]
+    return torch.tensor([int.from_bytes(blake2b(key, digest_size=8).digest(), 'big', signed=True)
+                         for key in keys], dtype=torch.long, device=device)

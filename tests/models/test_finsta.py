@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from finsta.models import FinstaModel
+from tests.models.backbones.hosts import HOSTS
 from tests.models.tiny import BACKBONE, TEACHER, TRANSFER, batch
 
 
@@ -133,6 +134,46 @@ def test_neighbours_compete_beside_the_hosts_own_objective():
     # one group of three, all in the batch: the same contrast as the host's own
     assert torch.allclose(losses['loss_neighbours_itc'], plain['loss_itc'], atol=1e-5)
     assert torch.allclose(losses['loss_itc'], plain['loss_itc'], atol=1e-5)
+
+
+@pytest.mark.parametrize('name', ['ALPRO', 'STGT', 'STGT-stage2'])
+@pytest.mark.parametrize('head', [None, dict(type='RetrievalHead')])
+def test_no_caption_of_the_own_video_is_mined_as_a_false_one(name, head):
+    """Rows 0, 1 and 3 show one video; the negatives of each of them are rows 2, and no other."""
+    torch.manual_seed(0)
+    model = FinstaModel(HOSTS[name], head=head).eval()
+    host, data, seen = model.backbone, batch(4), []
+    data['inputs']['texts'] = ['a red circle', 'the first one moves', 'zebra', 'it turns left']
+    for i in (1, 3):
+        data['inputs']['frames'][i] = data['inputs']['frames'][0]
+        data['data_samples'][i].video_id = 'v0'
+    matching = 'match_logits' if name == 'ALPRO' else 'match'
+    match = getattr(host, matching)
+
+    def watched(*args):
+        if name == 'ALPRO':
+            words, videos = args[0].text_pooled, args[1].video_pooled
+        else:
+            words, videos = (args[0] * args[1]).float(), args[2].flatten(1)
+        seen.append((words.detach(), videos.detach()))
+        return match(*args)
+
+    setattr(host, matching, watched)
+    with torch.no_grad():
+        text, video = model.encode(data['inputs'])
+        for _ in range(20):
+            model(**data, mode='loss')
+    if name == 'ALPRO':
+        words, videos = text.text_pooled, video.video_pooled
+    else:
+        words, videos = (text.text_ids * text.text_mask).float(), video.video_extra.flatten(1)
+    for row in seen:
+        place, clip = (torch.cdist(a, b, compute_mode='donot_use_mm_for_euclid_dist').argmin(1)
+                       for a, b in zip(row, (words, videos), strict=True))
+        pairs = list(zip(place.tolist(), clip.tolist(), strict=True))
+        own = {0: 0, 1: 0, 2: 2, 3: 0}   # the first of the videos that are equal
+        assert [(t, v) for t, v in pairs[:4]] == list(own.items())
+        assert all(own[t] != v for t, v in pairs[4:]) and len(pairs) == 12
 
 
 def test_mistakes_are_named():

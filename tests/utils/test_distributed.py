@@ -12,6 +12,8 @@ from tests.utils.dist import run_processes
 SPLIT = (2, 4)      # videos of each process
 EXTRA = (0, 3)      # extra negative texts of each process
 CASES = ((True, True), (False, True), (True, False))  # local_loss, with_grad
+# numbers of the videos: two captions of one inside a process, and two in both
+GROUPS = torch.tensor([5, 8, 5, -3, -3, 2])
 
 
 def _data():
@@ -29,24 +31,27 @@ class _Dual(nn.Module):
         self.scale = nn.Parameter(torch.tensor(5.0))
         self.local_loss, self.with_grad = local_loss, with_grad
 
-    def forward(self, text, video, extra):
+    def forward(self, text, video, extra, groups=None):
         text = F.normalize(self.text(torch.cat([text, extra])), dim=-1)
         video = F.normalize(self.video(video), dim=-1)
-        return contrastive_loss(text, video, self.scale, self.local_loss, self.with_grad)
+        return contrastive_loss(text, video, self.scale, self.local_loss, self.with_grad, groups)
 
 
 def _process(index):
     """All cases in one pair of processes: starting them is what takes time."""
-    return {case: _loss(index, *case) for case in CASES} | {'gather': _gather(index)}
+    found = {case: _loss(index, *case) for case in CASES}
+    found |= {('groups', case): _loss(index, *case, GROUPS) for case in CASES}
+    return found | {'gather': _gather(index)}
 
 
-def _loss(index, local_loss, with_grad):
+def _loss(index, local_loss, with_grad, groups=None):
     model = nn.parallel.DistributedDataParallel(_Dual(local_loss, with_grad))
     text, video, extra = _data()
     start = sum(SPLIT[:index])
     own = slice(start, start + SPLIT[index])
     first = sum(EXTRA[:index])
-    loss = model(text[own], video[own], extra[first:first + EXTRA[index]])
+    loss = model(text[own], video[own], extra[first:first + EXTRA[index]],
+                 None if groups is None else groups[own])
     loss.backward()
     return loss.item(), [p.grad.numpy() for p in model.module.parameters()]
 
@@ -79,6 +84,20 @@ def test_uneven_processes_equal_the_big_batch(local_loss, big_batch, two_process
     for _, grads in results:
         for grad, expected in zip(grads, big_batch[1], strict=True):
             torch.testing.assert_close(torch.from_numpy(grad), expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('local_loss', [True, False])
+def test_captions_of_one_video_meet_over_processes(local_loss, two_processes):
+    model = _Dual()
+    loss = model(*_data(), GROUPS)
+    loss.backward()
+    results = [r['groups', (local_loss, True)] for r in two_processes]
+    assert sum(r[0] for r in results) / 2 == pytest.approx(loss.item(), rel=1e-5)
+    for _, grads in results:
+        for grad, parameter in zip(grads, model.parameters(), strict=True):
+            torch.testing.assert_close(torch.from_numpy(grad), parameter.grad, rtol=1e-4,
+                                       atol=1e-6)
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
     t = unit(text_proj(text_cls)),  v = unit(vision_proj(video_cls))
     ITC: symmetric InfoNCE of t, v with a learnt temperature
     ITM: two classes from the fused CLS; for each video a hard text and for each text a hard
-         video, drawn with probability softmax(similarity / temp) among the others
+         video, drawn with probability softmax(similarity / temp) among those of other videos
 
 The fusion layers read [text tokens; video CLS; N patch tokens averaged over time], as in the
 original; the grid handed out is *before* that average. Masked-language and prompt losses of the
@@ -228,29 +228,34 @@ class ALPRO(VideoLanguageBackbone):
         """(B, 2) logits of (no match, match) for aligned pairs, fp32."""
         return self.itm_head(self.fuse(text, video).fused_pooled).float()
 
-    def host_loss(self, text: BackboneFeatures, video: BackboneFeatures) -> dict[str, Tensor]:
+    def host_loss(self, text: BackboneFeatures, video: BackboneFeatures,
+                  groups: Tensor | None = None) -> dict[str, Tensor]:
         """``loss_itc`` over all processes, ``loss_itm`` on own pairs; text rows B.. are
-        candidates for the hard negatives of both."""
+        candidates for the hard negatives of both, rows of the same video are for neither."""
         losses = {}
         if 'itc' in self.host_losses:
             losses['loss_itc'] = contrastive_loss(text.text_pooled, video.video_pooled,
                                                   self.logit_scale(), self.local_loss,
-                                                  self.gather_with_grad)
+                                                  self.gather_with_grad, groups)
         if 'itm' in self.host_losses:
-            losses['loss_itm'] = self._match_loss(text, video)
+            losses['loss_itm'] = self._match_loss(text, video, groups)
         return losses
 
-    def _match_loss(self, text: BackboneFeatures, video: BackboneFeatures) -> Tensor:
+    def _match_loss(self, text: BackboneFeatures, video: BackboneFeatures,
+                    groups: Tensor | None) -> Tensor:
         b = len(video.video)
         own = torch.arange(b, device=video.video.device)
+        which = own if groups is None else groups
+        same = which[:, None] == which
+        others = not bool(same.all())
         texts, videos, labels = [own], [own], [torch.ones_like(own)]
         with torch.no_grad():
             logits = self.similarity(text, video) * self.logit_scale()
-            logits[own, own] = -torch.inf
-            if len(text.text) > 1:
+            logits[:b].masked_fill_(same, -torch.inf)
+            if others or len(text.text) > b:
                 texts.append(torch.multinomial(F.softmax(logits, 0).T, 1)[:, 0])
                 videos.append(own)
-            if b > 1:
+            if others:
                 texts.append(own)
                 videos.append(torch.multinomial(F.softmax(logits[:b], 1), 1)[:, 0])
         labels += [torch.zeros_like(own)] * (len(texts) - 1)

@@ -250,9 +250,15 @@ class VideoLanguageBackbone(BaseModule):
         """Width of :meth:`joint_features`."""
         return self.dims['cross'] if 'cross' in self.streams else 3 * self.embed_dim
 
-    def host_loss(self, text: BackboneFeatures, video: BackboneFeatures) -> dict[str, Tensor]:
+    def host_loss(self, text: BackboneFeatures, video: BackboneFeatures,
+                  groups: Tensor | None = None) -> dict[str, Tensor]:
         """The backbone's own pre-training objective on B aligned pairs, as ``loss_*`` entries.
-        Text features may hold more rows than videos: rows B.. are extra negatives."""
+        Text features may hold more rows than videos: rows B.. are extra negatives.
+
+        Args:
+            groups: (B,) long, equal for pairs of one video (``structures.video_groups``), on every
+                process or none: such rows are never negatives of each other. None = all differ.
+        """
         raise NotImplementedError
 
     def param_groups(self) -> dict[str, list[torch.nn.Parameter]]:

@@ -203,11 +203,12 @@ class CLIP4Clip(VideoLanguageBackbone):
         t, v = text.text_pooled * scale, video.video_pooled * scale
         return torch.cat([t, v, t * v], dim=-1)
 
-    def host_loss(self, text: BackboneFeatures, video: BackboneFeatures) -> dict[str, Tensor]:
+    def host_loss(self, text: BackboneFeatures, video: BackboneFeatures,
+                  groups: Tensor | None = None) -> dict[str, Tensor]:
         """``loss_itc``: symmetric InfoNCE over all processes, text rows B.. extra negatives."""
         return dict(loss_itc=contrastive_loss(text.text_pooled, video.video_pooled,
                                               self.logit_scale(), self.local_loss,
-                                              self.gather_with_grad))
+                                              self.gather_with_grad, groups))
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
         video = [self.clip.vision_model, self.clip.visual_projection]

@@ -280,13 +280,14 @@ class STGT(VideoLanguageBackbone):
         return self.match(text.text_ids, text.text_mask, video.video_extra, _token_mask(video))
 
     # -- losses ---------------------------------------------------------------------------------
-    def host_loss(self, text: BackboneFeatures, video: BackboneFeatures) -> dict[str, Tensor]:
+    def host_loss(self, text: BackboneFeatures, video: BackboneFeatures,
+                  groups: Tensor | None = None) -> dict[str, Tensor]:
         """The losses of the stage; text rows B.. are further wrong texts of VTC, CSAL and VTM."""
         found: dict[str, Tensor] = {}
         for loss in self.losses:
             if loss.name == 'vtm':
                 found |= loss(self.match, *self._to_everyone(text, video), text.text_ids,
-                              text.text_mask, video.video_extra, _token_mask(video))
+                              text.text_mask, video.video_extra, _token_mask(video), groups)
             elif loss.name == 'vtg':
                 b = len(video.video)
                 ids, mask = text.text_ids[:b].clone(), text.text_mask[:b]
@@ -295,7 +296,7 @@ class STGT(VideoLanguageBackbone):
                 words = self.word_head(x[:, self.num_queries:], self.embeddings.word_embeddings)
                 found |= loss(words, ids, mask)
             else:
-                found |= loss(text.text_pooled, video.video_queries, self.logit_scale())
+                found |= loss(text.text_pooled, video.video_queries, self.logit_scale(), groups)
         return found
 
     @torch.no_grad()

@@ -344,7 +344,8 @@ class VideoLLaVA(VideoLanguageBackbone):
             pad_token_id=self.tokenizer.pad_token_id, **{'do_sample': False, **kwargs})
         return [t.strip() for t in self.tokenizer.batch_decode(ids, skip_special_tokens=True)]
 
-    def host_loss(self, text: BackboneFeatures, video: BackboneFeatures) -> dict[str, Tensor]:
+    def host_loss(self, text: BackboneFeatures, video: BackboneFeatures,
+                  groups: Tensor | None = None) -> dict[str, Tensor]:
         """``loss_lm``: mean over caption tokens of the B aligned pairs (text rows B.. have no
         video and are left out of it); ``loss_itc``: as in CLIP4Clip, rows B.. extra negatives."""
         losses = {}
@@ -355,7 +356,7 @@ class VideoLLaVA(VideoLanguageBackbone):
         if 'itc' in self.host_losses:
             losses['loss_itc'] = contrastive_loss(text.text_pooled, video.video_pooled,
                                                   self.logit_scale(), self.local_loss,
-                                                  self.gather_with_grad)
+                                                  self.gather_with_grad, groups)
         return losses
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:

@@ -9,7 +9,9 @@
 
 Over several processes each scores its own rows; the mean over processes, as DDP takes it, is the
 loss of the big batch in value and, with ``gather_grad``, in gradient (VTM only where mining is
-not random). Text rows beyond the videos are extra negatives: ours.
+not random). Text rows beyond the videos are extra negatives: ours. Ours, too: rows of one video
+(several captions of it in a batch) share VTC's target equally and are no negatives in VTM; CSAL's
+targets, which come from how alike rows are, stay as they are.
 
 Shapes: B pairs, X extra texts, Q queries, E joint width, L tokens, V words.
 """
@@ -22,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from finsta.models.backbones.blocks import unit
+from finsta.models.backbones.losses import cross_entropy, groups_of_all, pair_targets
 from finsta.models.backbones.queries import query_similarity
 from finsta.registry import LOSSES
 from finsta.utils.distributed import gather_with_grad, rank, world_size
@@ -43,14 +46,17 @@ class _Contrast(nn.Module):
         super().__init__()
         self.label_smoothing, self.gather_grad, self.weight = label_smoothing, gather_grad, weight
 
-    def targets(self, own: tuple[Tensor, Tensor], everyone: tuple[Tensor, Tensor], start: int
+    def targets(self, own: tuple[Tensor, ...], everyone: tuple[Tensor, ...], start: int
                 ) -> Tensor:
         """Class indices (b,), or probabilities (b, B), of own rows among the pairs of all
-        processes; ``start`` is the place of the first own row."""
+        processes. ``own`` and ``everyone`` are texts, videos and the numbers of the videos;
+        ``start`` is the place of the first own row."""
         raise NotImplementedError
 
-    def forward(self, text: Tensor, video: Tensor, scale: Tensor) -> dict[str, Tensor]:
-        """text (B + X, E) and video (B, Q, E) unit vectors; row i of text describes video i."""
+    def forward(self, text: Tensor, video: Tensor, scale: Tensor, groups: Tensor | None = None
+                ) -> dict[str, Tensor]:
+        """text (B + X, E) and video (B, Q, E) unit vectors; row i of text describes video i;
+        groups (B,) long, equal for rows of one video, None = all differ."""
         b = len(video)
         if len(text) < b:
             raise ValueError(f'{b} videos need at least {b} texts in the same order, got '
@@ -60,17 +66,12 @@ class _Contrast(nn.Module):
         videos, _ = gather(video, self.gather_grad)
         extra, _ = gather(text[b:], self.gather_grad)
         start, total = sum(sizes[:rank()]), sum(sizes)
-        target = self.targets((text[:b], video), (pairs, videos), start)
+        own, everyone = groups_of_all(groups, sizes, video.device)
+        target = self.targets((text[:b], video, own), (pairs, videos, everyone), start)
         v2t = scale * query_similarity(video, torch.cat([pairs, extra]))
         t2v = scale * query_similarity(videos, text[:b]).T
-        loss = sum(self._entropy(logits, target) for logits in (v2t, t2v))
+        loss = sum(cross_entropy(logits, target, self.label_smoothing) for logits in (v2t, t2v))
         return {f'loss_{self.name}': self.weight * loss * (0.5 * world_size() / total)}
-
-    def _entropy(self, logits: Tensor, target: Tensor) -> Tensor:
-        if target.is_floating_point():
-            target = F.pad(target, (0, logits.shape[1] - target.shape[1]))
-        return F.cross_entropy(logits, target, reduction='sum',
-                               label_smoothing=self.label_smoothing)
 
 
 @LOSSES.register_module()
@@ -90,10 +91,9 @@ class VTC(_Contrast):
                  weight: float = 1.0) -> None:
         super().__init__(label_smoothing, gather_grad, weight)
 
-    def targets(self, own: tuple[Tensor, Tensor], everyone: tuple[Tensor, Tensor], start: int
+    def targets(self, own: tuple[Tensor, ...], everyone: tuple[Tensor, ...], start: int
                 ) -> Tensor:
-        b = len(own[0])
-        return torch.arange(start, start + b, device=own[0].device)
+        return pair_targets(own[2], everyone[2], start)
 
 
 @LOSSES.register_module()
@@ -116,7 +116,7 @@ class CSAL(_Contrast):
         super().__init__(label_smoothing, gather_grad, weight)
         self.sharpness, self.floor, self.detach_targets = sharpness, floor, detach_targets
 
-    def targets(self, own: tuple[Tensor, Tensor], everyone: tuple[Tensor, Tensor], start: int
+    def targets(self, own: tuple[Tensor, ...], everyone: tuple[Tensor, ...], start: int
                 ) -> Tensor:
         with torch.autocast(own[0].device.type, enabled=False):
             texts = own[0] @ everyone[0].T
@@ -149,13 +149,15 @@ class VTM(nn.Module):
         self.mining, self.gather_grad, self.weight = mining, gather_grad, weight
 
     def forward(self, match: Callable[..., Tensor], t2v: Tensor, v2t: Tensor, ids: Tensor,
-                mask: Tensor, video: Tensor, video_mask: Tensor) -> dict[str, Tensor]:
+                mask: Tensor, video: Tensor, video_mask: Tensor, groups: Tensor | None = None
+                ) -> dict[str, Tensor]:
         """Args:
             match: (ids (n, L), mask (n, L), video (n, S, C), video_mask (n, S)) -> logits (n, 2)
                 of (no match, match).
             t2v: (b, B) scaled similarity of own texts to the videos of all processes.
             v2t: (b, B + X) of own videos to all texts: pairs of all processes, then extra ones.
             ids, mask: (b + x, L) own texts, extra ones last. video, video_mask: (b, S, C), (b, S).
+            groups: (b,) long, equal for rows of one video, which are no negatives of each other.
         """
         b = len(video)
         all_ids, all_mask, sizes = gather_texts(ids, mask, b)
@@ -163,11 +165,13 @@ class VTM(nn.Module):
         video_masks, _ = gather(video_mask, False)
         start, total = sum(sizes[:rank()]), sum(sizes)
         own = torch.arange(start, start + b, device=video.device)
+        mine, everyone = groups_of_all(groups, sizes, video.device)
+        same, others = mine[:, None] == everyone, bool((everyone != everyone[:1]).any())
         rows = [(own, own, 1)]
-        if total > 1:
-            rows.append((own, self._mine(t2v, own), 0))
-        if v2t.shape[1] > 1:
-            rows.append((self._mine(v2t, own), own, 0))
+        if others:
+            rows.append((own, self._mine(t2v, same), 0))
+        if others or v2t.shape[1] > total:
+            rows.append((self._mine(v2t, same), own, 0))
         texts, places = (torch.cat([r[i] for r in rows]) for i in (0, 1))
         labels = torch.cat([torch.full_like(own, r[2]) for r in rows])
         logits = match(all_ids[texts], all_mask[texts], videos[places], video_masks[places])
@@ -176,9 +180,9 @@ class VTM(nn.Module):
         return {f'loss_{self.name}': self.weight * loss * share}
 
     @torch.no_grad()
-    def _mine(self, similarity: Tensor, own: Tensor) -> Tensor:
+    def _mine(self, similarity: Tensor, same: Tensor) -> Tensor:
         wrong = similarity.detach().float().clone()
-        wrong[torch.arange(len(own), device=own.device), own] = -torch.inf
+        wrong[:, :same.shape[1]].masked_fill_(same, -torch.inf)
         if self.mining == 'hardest':
             return wrong.argmax(1)
         return torch.multinomial(wrong.softmax(1), 1)[:, 0]

@@ -153,6 +153,41 @@ def test_saved_alone_and_loaded_it_is_the_same(name, tmp_path):
             assert torch.equal(value, tensors(new)[key]), key
 
 
+@each_host
+def test_different_videos_by_name_change_no_bit_of_the_host_loss(name):
+    host = build(name)
+    text, video = encode(host, [*TEXTS, 'the blue circle moves'], frames(3))
+    found = []
+    for groups in ((), (None,), (torch.tensor([7, -2, 5]),)):
+        torch.manual_seed(3)
+        losses = host.host_loss(text, video, *groups)
+        found.append((losses, torch.get_rng_state()))
+    for losses, state in found[1:]:
+        assert same(losses, found[0][0]) and torch.equal(state, found[0][1])
+
+
+@each_host
+@pytest.mark.parametrize('groups', [[4, 4, 9], [4, 4, 4]])
+def test_captions_of_one_video_are_no_negatives_of_each_other(name, groups):
+    host = build(name)
+    pixels = frames(3)
+    pixels[1] = pixels[0]
+    text, video = encode(host, TEXTS, pixels)
+    given = torch.tensor(groups)
+    losses = host.host_loss(text, video, given)
+    assert all(torch.isfinite(v) for v in losses.values())
+    if 'loss_itc' in losses:
+        logits = host.logit_scale() * host.similarity(text, video)
+        share = (given[:, None] == given).float()
+        share = share / share.sum(1, keepdim=True)
+        expected = -sum((share * x.log_softmax(1)).sum() for x in (logits, logits.T)) / 6
+        torch.testing.assert_close(losses['loss_itc'], expected, rtol=1e-4, atol=1e-5)
+    if hasattr(host, 'losses') or 'loss_itc' in losses:
+        with pytest.raises(ValueError, match='each of the 3 pairs, got 2'):
+            host.host_loss(text, video, given[:2])
+    sum(losses.values()).backward()
+
+
 class _Record(TorchDispatchMode):
     """Names and shapes of every tensor operation that runs."""
 

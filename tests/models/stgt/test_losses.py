@@ -36,6 +36,21 @@ def test_vtc_is_its_formula(extra):
         LOSSES.build(dict(type='VTC'))(text[:2], video, scale)
 
 
+@pytest.mark.parametrize('extra', [0, 2])
+def test_rows_of_one_video_share_the_target_of_vtc(extra):
+    text, video, scale = unit(4 + extra, E), unit(4, Q, E, seed=1), torch.tensor(9.0)
+    groups = torch.tensor([3, 1, 3, 0])
+    share = torch.eye(4)
+    share[0, [0, 2]] = share[2, [0, 2]] = 0.5
+    scores = torch.stack([(video @ t).max(1).values for t in text])
+    v2t = entropy(scale * scores.T, smoothed(F.pad(share, (0, extra)), 0.1))
+    t2v = entropy(scale * scores[:4], smoothed(share, 0.1))
+    found = LOSSES.build(dict(type='VTC'))(text, video, scale, groups)['loss_vtc']
+    torch.testing.assert_close(found, (v2t + t2v) / 2)
+    csal = LOSSES.build(dict(type='CSAL'))
+    assert torch.equal(*(csal(text, video, scale, g)['loss_csal'] for g in (None, groups)))
+
+
 def csal_targets(text: torch.Tensor, video: torch.Tensor) -> torch.Tensor:
     mean = F.normalize(video.mean(1), dim=-1)
     common = (mean @ mean.T).clamp(min=0) * (text @ text.T).clamp(min=0)
@@ -136,11 +151,10 @@ def test_vtm_draws_negatives_by_similarity_and_never_the_truth():
     loss = LOSSES.build(dict(type='VTM'))
     torch.manual_seed(0)
     similarity = torch.tensor([[9.0, 1.0, 0.0]]).repeat(4000, 1)
-    drawn = loss._mine(torch.cat([similarity, torch.zeros(4000, 3997)], 1)[:1].repeat(1, 1),
-                       torch.zeros(1, dtype=torch.long))
+    first = torch.tensor([[True, False, False]])
+    drawn = loss._mine(torch.cat([similarity, torch.zeros(4000, 3997)], 1)[:1].repeat(1, 1), first)
     assert int(drawn) != 0
-    rows = torch.stack([loss._mine(similarity[:1], torch.zeros(1, dtype=torch.long))
-                        for _ in range(2000)]).flatten()
+    rows = torch.stack([loss._mine(similarity[:1], first) for _ in range(2000)]).flatten()
     share = float((rows == 1).float().mean())
     assert share == pytest.approx(np.e / (np.e + 1), abs=0.04) and not (rows == 0).any()
 
@@ -150,6 +164,18 @@ def test_one_pair_alone_has_no_negatives():
     found = LOSSES.build(dict(type='VTM'))(match, v2t.T, v2t, ids, mask, video, video_mask)
     expected = -match(ids, mask, video, video_mask).log_softmax(1)[:, 1].mean()
     torch.testing.assert_close(found['loss_vtm'], expected)
+
+
+@pytest.mark.parametrize('extra', [0, 1])
+def test_pairs_of_one_video_alone_have_no_negatives_but_extra_texts(extra):
+    ids, mask, video, video_mask, v2t = vtm_inputs(3, extra)
+    own, groups = torch.arange(3), torch.tensor([6, 6, 6])
+    rows = [(own, own, 1)] + [(torch.full((3,), 3), own, 0)] * extra
+    total = sum(-match(ids[t], mask[t], video[v], video_mask[v]).log_softmax(1)[:, label].sum()
+                for t, v, label in rows)
+    found = LOSSES.build(dict(type='VTM'))(match, v2t[:, :3].T, v2t, ids, mask, video, video_mask,
+                                           groups)
+    torch.testing.assert_close(found['loss_vtm'], total / (3 * len(rows)))
 
 
 def test_vtg_is_its_formula():
@@ -164,6 +190,8 @@ def test_vtg_is_its_formula():
 
 
 SPLIT = (3, 2)
+# two videos with a caption on each process, which without this are mined for each other
+GROUPS = torch.tensor([1, 2, 3, 3, 2])
 
 
 def all_losses(rows: slice, extra: slice, own: bool):
@@ -195,10 +223,13 @@ def all_losses(rows: slice, extra: slice, own: bool):
             found = LOSSES.build({**options, 'gather_grad': gather_grad})(pairs, videos, scale)
             losses |= {f'{k}{options.get("detach_targets", "")}{"" if gather_grad else " cut"}': v
                        for k, v in found.items()}
-    for key, gather_grad in (('loss_vtm', True), ('loss_vtm cut', False)):
+    losses['loss_vtc groups'] = LOSSES.build(dict(type='VTC'))(
+        pairs, videos, scale, GROUPS[rows])['loss_vtc']
+    for key, gather_grad, groups in (('loss_vtm', True, None), ('loss_vtm cut', False, None),
+                                     ('loss_vtm groups', True, GROUPS[rows])):
         losses[key] = LOSSES.build(dict(type='VTM', mining='hardest', gather_grad=gather_grad))(
             match, scores[:, :5].T[rows], scores[rows], ids[chosen][:, :cut],
-            mask[chosen][:, :cut], tokens[rows] @ project, token_mask[rows])['loss_vtm']
+            mask[chosen][:, :cut], tokens[rows] @ project, token_mask[rows], groups)['loss_vtm']
     words = (tokens[rows].mean(1) @ project)[:, None].expand(-1, 6, -1)[:, :cut]
     text_rows = torch.arange(5)[rows]
     losses |= LOSSES.build(dict(type='VTG'))(words, (ids % C)[text_rows][:, :cut],
@@ -239,7 +270,10 @@ def test_two_processes_are_the_big_batch():
     parts = run_processes(_process, 2)
     whole = all_losses(slice(0, 5), slice(0, 3), False)
     both = {'loss_vtc', 'loss_csalFalse', 'loss_csalTrue', 'loss_vtm'}
-    assert set(whole) == {*both, *(f'{k} cut' for k in both), 'loss_vtg'}
+    assert set(whole) == {*both, *(f'{k} cut' for k in both), 'loss_vtg', 'loss_vtc groups',
+                          'loss_vtm groups'}
+    for name in ('loss_vtc', 'loss_vtm'):
+        assert whole[f'{name} groups'][0] != pytest.approx(whole[name][0], rel=1e-3), name
     # of VTM without gather_grad only the value is the big batch's: its own rows keep a gradient
     cut = [p.pop('loss_vtm cut') for p in parts]
     whole.pop('loss_vtm cut')

@@ -7,7 +7,7 @@ In both directions (stgt.md, evaluation; the original gives -100 to the others, 
 Shapes: N texts, V videos.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 
 import torch
@@ -15,13 +15,18 @@ from mmengine.dist import get_world_size
 from mmengine.logging import print_log
 from mmengine.runner import TestLoop, autocast
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from finsta.evaluation.functional import rank_statistics
+from finsta.models.backbones.base import BackboneFeatures
+from finsta.models.heads.retrieval import RetrievalHead
 from finsta.registry import LOOPS
 from finsta.utils.distributed import unwrapped
 
 # cosines lie in -1..1, so refined scores in -1..2 and the rest in -4..-2
 _BELOW = 3.0
+# fields of a text with a row for each token
+_BY_TOKEN = ('text', 'text_mask', 'text_offsets', 'text_ids')
 
 
 def ranks_of_scores(scores: Tensor, truth: Tensor) -> Tensor:
@@ -56,12 +61,38 @@ def refine(coarse: Tensor, k: int, probability: Callable[[Tensor, Tensor], Tenso
     return refined
 
 
+def text_rows(text: BackboneFeatures, keep: Sequence[str] | None = None
+              ) -> list[dict[str, Tensor]]:
+    """Each text's features on the CPU, without padding; ``keep`` names fields, None = all."""
+    values = {field.name: getattr(text, field.name).cpu() for field in fields(text)
+              if isinstance(getattr(text, field.name), Tensor)
+              and (keep is None or field.name in keep)}
+    number = len(next(iter(values.values())))
+    lengths: list[int | None] = [None] * number
+    if text.text_mask is not None:
+        place = torch.arange(1, text.text_mask.shape[1] + 1)
+        lengths = (text.text_mask.cpu() * place).amax(1).tolist()
+    # clones: a view would keep the padding
+    return [{name: (value[i, :lengths[i]] if name in _BY_TOKEN else value[i]).clone()
+             for name, value in values.items()} for i in range(number)]
+
+
+def text_batch(rows: Sequence[dict[str, Tensor]], device: torch.device) -> BackboneFeatures:
+    """Rows of :func:`text_rows` as one batch, padded to the longest."""
+    return BackboneFeatures(**{name: pad_sequence([row[name] for row in rows],
+                                                  batch_first=True).to(device)
+                               if name in _BY_TOKEN else
+                               torch.stack([row[name] for row in rows]).to(device)
+                               for name in rows[0]})
+
+
 @LOOPS.register_module()
 class RerankTestLoop(TestLoop):
     """Tests a retrieval model whose backbone has ``match_logits(text, video)``.
 
     The evaluator reports the coarse step; ``rerank/t2v_R1`` and so on come beside its numbers.
-    Video features wait in memory on the CPU: those named in ``backbone.match_fields``, else all.
+    Every video and text is encoded once; features wait in memory on the CPU: those named in
+    ``backbone.match_fields`` and ``match_text_fields``, else all.
 
     Args:
         runner, dataloader, evaluator: as in mmengine's TestLoop.
@@ -95,7 +126,8 @@ class RerankTestLoop(TestLoop):
         self.runner.call_hook('before_test')
         self.runner.call_hook('before_test_epoch')
         self._model.eval()
-        self._videos, self._texts = [], []
+        self._videos: list[BackboneFeatures] = []
+        self._texts: list[dict[str, Tensor]] = []
         self._rows: dict[str, int] = {}
         embeddings, texts, truth = [], [], []
         for index, batch in enumerate(self.dataloader):
@@ -118,20 +150,22 @@ class RerankTestLoop(TestLoop):
         return metrics
 
     def _encode(self, batch: dict) -> list[dict]:
-        """Predictions of the head; features and captions are kept."""
+        """Predictions of the head; features are kept."""
         model = self._model
+        if not isinstance(model.head, RetrievalHead):
+            raise TypeError(f'{type(model.head).__name__} predicts no embeddings; re-ranking '
+                            'needs a RetrievalHead')
         data = model.data_preprocessor(batch, False)
         inputs, samples = data['inputs'], data['data_samples']
         frames = model.backbone.preprocess_frames(inputs['frames'])
         mask = inputs.get('frame_mask')
         video = model.backbone.encode_video(frames, mask, inputs.get('crop'))
-        predictions = model.head.predict(model.backbone, video, frames, mask, samples)
-        if not predictions or 'text_embs' not in predictions[0]:
-            raise TypeError(f'{type(model.head).__name__} predicts no embeddings; re-ranking '
-                            'needs a RetrievalHead')
+        text = model.backbone.encode_text([c for s in samples for c in s.captions or (s.text,)])
+        predictions = model.head.embeddings(text, video, samples)
+        self._device = frames.device
+        self._texts += text_rows(text, getattr(model.backbone, 'match_text_fields', None))
         keep = getattr(model.backbone, 'match_fields', None)
         for i, sample in enumerate(samples):
-            self._texts += list(sample.captions or (sample.text,))
             if sample.video_id not in self._rows:
                 self._rows[sample.video_id] = len(self._videos)
                 row = video.select(torch.tensor([i], device=frames.device))
@@ -162,11 +196,10 @@ class RerankTestLoop(TestLoop):
     def _probability(self, texts: Tensor, videos: Tensor) -> Tensor:
         out = []
         for rows in self._chunks(len(texts)):
-            text = self._model.backbone.encode_text([self._texts[i] for i in texts[rows]])
+            text = text_batch([self._texts[i] for i in texts[rows]], self._device)
             picked = [self._videos[i] for i in videos[rows]]
             video = picked[0].merge(type(picked[0])(**{
-                field.name: torch.cat([getattr(v, field.name) for v in picked]).to(
-                    text.text.device)
+                field.name: torch.cat([getattr(v, field.name) for v in picked]).to(self._device)
                 for field in fields(picked[0])
                 if isinstance(getattr(picked[0], field.name), Tensor)}))
             logits = self._model.backbone.match_logits(text, video)

@@ -8,6 +8,7 @@ import torch
 from finsta.engine.rerank import RerankTestLoop, ranks_of_scores, refine
 from finsta.models.backbones.base import BackboneFeatures
 from finsta.structures import VideoTextSample
+from tests.models.backbones.hosts import build
 
 
 def test_refined_scores_stand_above_all_others():
@@ -71,7 +72,7 @@ class Runner:
         pass
 
 
-def loop(backbone, k, fp16=False):
+def loop(backbone, k, fp16=False, size=2):
     from mmengine.evaluator import Evaluator
     from mmengine.model import BaseDataPreprocessor
     from torch.utils.data import DataLoader
@@ -82,8 +83,8 @@ def loop(backbone, k, fp16=False):
     model = torch.nn.Module()
     model.backbone, model.head = backbone, RetrievalHead(None)
     model.data_preprocessor = BaseDataPreprocessor()
-    rows = [dict(inputs=dict(frames=torch.full((2, 1, 3, 2, 2), float(i)) + torch.arange(2).view(
-        2, 1, 1, 1, 1)), data_samples=[VideoTextSample(
+    rows = [dict(inputs=dict(frames=torch.full((2, 1, 3, size, size), float(i))
+                             + torch.arange(2).view(2, 1, 1, 1, 1)), data_samples=[VideoTextSample(
             video_id=f'v{i + d}', video_path='', sample_id=f'v{i + d}',
             captions=(f'a {i + d}', f'b {i + d}'), text=f'a {i + d}') for d in (0, 1)])
         for i in (0, 2, 4)]
@@ -101,6 +102,45 @@ def test_the_matcher_repairs_what_the_cosine_cannot_tell():
         assert metrics[f'rerank/{way}_R1'] == 100 and metrics[f'rerank/{way}_MnR'] == 1
     assert metrics['retrieval/tied'] == 100
     json.dumps(metrics)
+
+
+@pytest.mark.parametrize('name', ['ALPRO', 'STGT'])
+def test_every_text_and_video_is_encoded_once_and_matched_as_in_a_pair_alone(name, monkeypatch):
+    host = build(name)
+    with torch.no_grad():
+        for parameter in host.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+    texts, clips, matched = [], [], []
+    encode_text, encode_video = host.encode_text, host.encode_video
+    monkeypatch.setattr(host, 'encode_text', lambda x: (texts.extend(x), encode_text(x))[1])
+    monkeypatch.setattr(host, 'encode_video', lambda *a: (clips.extend(a[0]),
+                                                          encode_video(*a))[1])
+    found = loop(host, 4, size=32)
+    captions = ['a', 'b b red', 'the blue square turns', 'c', 'two', 'it is', 'a red', 'd', 'x y',
+                'a blue star moves', 'b', 'what is that?']
+    for i, row in enumerate(found.dataloader.dataset):
+        for j, sample in enumerate(row['data_samples']):
+            sample.captions = tuple(captions[4 * i + 2 * j:][:2])
+    probability = found._probability
+    found._probability = lambda *pairs: (matched.append((*pairs, probability(*pairs))),
+                                         matched[-1][2])[1]
+    found.run()
+    assert texts == captions and len(clips) == 6
+    monkeypatch.undo()
+    assert sum(len(scores) for *_, scores in matched) == 12 * 4 + 6 * 4
+    for given in matched:
+        for text, video, score in zip(*(x.tolist() for x in given), strict=True):
+            with torch.no_grad():
+                logits = host.match_logits(host.encode_text([captions[text]]), encode_video(
+                    host.preprocess_frames(torch.full((1, 1, 3, 32, 32), float(video)))))
+            assert score == pytest.approx(float(logits[0].softmax(-1)[1]), rel=1e-5, abs=1e-5)
+
+
+def test_a_head_without_embeddings_is_refused():
+    found = loop(Backbone(), 2)
+    found._runner.model.head = torch.nn.Identity()
+    with pytest.raises(TypeError, match='Identity predicts no embeddings'):
+        found.run()
 
 
 def test_a_backbone_that_cannot_match_is_refused():

@@ -106,6 +106,18 @@ class BackboneFeatures:
                                    for name, value in read.items() if value is not None})
 
 
+def same_width(choices: Sequence[Sequence[str]]) -> int:
+    """Number of choices of every sample.
+
+    Raises:
+        ValueError: when they differ.
+    """
+    widths = {len(row) for row in choices}
+    if len(widths) != 1:
+        raise ValueError(f'every sample needs the same number of choices, got {widths}')
+    return widths.pop()
+
+
 class VideoLanguageBackbone(BaseModule):
     """Base class of all backbones.
 
@@ -206,14 +218,14 @@ class VideoLanguageBackbone(BaseModule):
     def score_choices(self, texts: Sequence[Sequence[str]], frames: Tensor,
                       frame_mask: Tensor | None = None) -> Tensor:
         """(B, K) score of each choice's full text for its own video (zero-shot answers, multiple
-        choice), by ``choice_score``."""
-        widths = {len(row) for row in texts}
-        if len(widths) != 1:
-            raise ValueError(f'every sample needs the same number of choices, got {widths}')
-        b, k = len(texts), widths.pop()
-        video = self.encode_video(frames, frame_mask)
+        choice)."""
+        return self.choice_scores(texts, self.encode_video(frames, frame_mask))
+
+    def choice_scores(self, texts: Sequence[Sequence[str]], video: BackboneFeatures) -> Tensor:
+        """:meth:`score_choices` of videos (B) that are encoded, by ``choice_score``."""
+        b, k = len(texts), same_width(texts)
         flat = self.encode_text([t for row in texts for t in row])
-        owner = torch.arange(b, device=frames.device).repeat_interleave(k)
+        owner = torch.arange(b, device=video.video.device).repeat_interleave(k)
         return self.pair_scores(flat, video, owner, (self.choice_score,))[
             self.choice_score].view(b, k)
 

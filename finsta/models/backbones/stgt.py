@@ -77,8 +77,9 @@ class STGT(VideoLanguageBackbone):
     """
 
     streams = ('text', 'video', 'cross')
-    # what match_logits reads of a video
+    # what match_logits reads of a video, of a text
     match_fields = ('video_extra', 'video_mask')
+    match_text_fields = ('text_ids', 'text_mask')
 
     def __init__(self, pretrained: str | None = None, vision: dict | None = None,
                  text: dict | None = None, adapter: dict | None = None,

@@ -30,7 +30,7 @@ from finsta.utils.distributed import mean_over_processes
 from finsta.utils.optional import require
 
 from .adapted import adapt_frames, add_video_adapter
-from .base import BackboneFeatures, Grid, VideoLanguageBackbone
+from .base import BackboneFeatures, Grid, VideoLanguageBackbone, same_width
 from .blocks import CLIP_MEAN, CLIP_STD, ConvStem, PixelNorm, unit
 from .checkpoint import is_saved_backbone, read_saved
 from .loading import encode_real_frames, frame_mask_or_ones, hf_pretrained, load_hf
@@ -310,17 +310,13 @@ class VideoLLaVA(VideoLanguageBackbone):
         scores = -F.cross_entropy(logits.transpose(1, 2), text.text_ids[:, 1:], reduction='none')
         return scores.masked_fill(~text.text_mask[:, 1:], 0)
 
-    def score_choices(self, texts: Sequence[Sequence[str]], frames: Tensor,
-                      frame_mask: Tensor | None = None) -> Tensor:
+    def choice_scores(self, texts: Sequence[Sequence[str]], video: BackboneFeatures) -> Tensor:
         """(B, K) log-likelihood of each choice, EOS included; choice by choice, so that memory
         does not grow with K."""
-        widths = {len(row) for row in texts}
-        if len(widths) != 1:
-            raise ValueError(f'every sample needs the same number of choices, got {widths}')
-        video = self.encode_video(frames, frame_mask)
+        same_width(texts)
         columns = []
         for column in zip(*texts, strict=True):
-            tokens = self.tokenize(column, frames.device)
+            tokens = self.tokenize(column, video.video.device)
             text = BackboneFeatures(text_ids=tokens['input_ids'],
                                     text_mask=tokens['attention_mask'])
             columns.append(self.caption_log_likelihood(text, video).sum(1))

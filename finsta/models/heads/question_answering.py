@@ -150,7 +150,7 @@ class ZeroShotQAHead(TaskHead):
             chunk = words[start:start + self.chunk]
             texts = [[self.template.format(question=s.text, answer=w) for w in chunk]
                      for s in samples]
-            parts.append(backbone.score_choices(texts, frames, frame_mask))
+            parts.append(backbone.choice_scores(texts, video))
         best = torch.cat(parts, dim=1).argmax(1)
         return [_prediction(s, int(i), self.vocabulary) for s, i in zip(samples, best,
                                                                         strict=True)]

@@ -29,9 +29,14 @@ class RetrievalHead(TaskHead):
     def predict(self, backbone: VideoLanguageBackbone, video: BackboneFeatures, frames: Tensor,
                 frame_mask: Tensor, samples: list[VideoTextSample]) -> list[dict]:
         """Embeddings of each video and of all its captions."""
+        text = backbone.encode_text([c for s in samples for c in s.captions or (s.text,)])
+        return self.embeddings(text, video, samples)
+
+    def embeddings(self, text: BackboneFeatures, video: BackboneFeatures,
+                   samples: list[VideoTextSample]) -> list[dict]:
+        """:meth:`predict` of features: the captions of all samples one after another, videos."""
         captions = [list(s.captions or (s.text,)) for s in samples]
-        text = backbone.encode_text([c for row in captions for c in row]).text_pooled
-        rows = text.float().cpu().split([len(row) for row in captions])
+        rows = text.text_pooled.float().cpu().split([len(row) for row in captions])
         videos = video.video_pooled if video.video_queries is None else video.video_queries
         out = []
         for i, sample in enumerate(samples):
@@ -59,7 +64,7 @@ class PairScoreHead(TaskHead):
     def predict(self, backbone: VideoLanguageBackbone, video: BackboneFeatures, frames: Tensor,
                 frame_mask: Tensor, samples: list[VideoTextSample]) -> list[dict]:
         """``scores``: one float per caption of the pair."""
-        scores = backbone.score_choices([list(s.captions) for s in samples], frames, frame_mask)
+        scores = backbone.choice_scores([list(s.captions) for s in samples], video)
         return [{'pair_id': s.meta['pair_id'], 'factor': s.meta['factor'],
                  'video': s.meta['video'], 'scores': row.float().cpu()}
                 for s, row in zip(samples, scores, strict=True)]

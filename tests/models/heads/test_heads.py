@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from finsta.models import FinstaModel
-from finsta.models.heads import BackboneInfo
+from finsta.models.heads import BackboneInfo, PairScoreHead
+from tests.models.backbones.hosts import HOSTS
 from tests.models.tiny import BACKBONE, batch
 
 
@@ -111,6 +112,31 @@ def test_zero_shot_takes_the_best_scored_answer(answers):
         assert row['pred_id'] == int(scores.argmax())
     with pytest.raises(TypeError, match='only tests'):
         model.train()(**data, mode='loss')
+
+
+@pytest.mark.parametrize('name', ['CLIP4Clip', 'ALPRO', 'STGT-stage2', 'VideoLLaVA'])
+def test_zero_shot_heads_encode_a_video_once(name, answers, monkeypatch):
+    model = FinstaModel(HOSTS[name], head=dict(type='ZeroShotQAHead', answers=answers,
+                                               chunk=1)).eval()
+    data, host = batch(2), model.backbone
+    texts = [[f'{s.text} {word}' for word in ('red', 'blue', 'two')]
+             for s in data['data_samples']]
+    with torch.no_grad():
+        expected = host.score_choices(texts, host.preprocess_frames(data['inputs']['frames']))
+    encode, calls, scored = host.encode_video, [], []
+    monkeypatch.setattr(host, 'encode_video', lambda *a: (calls.append(a), encode(*a))[1])
+    score = host.choice_scores
+    monkeypatch.setattr(host, 'choice_scores', lambda *a: (scored.append(score(*a)),
+                                                           scored[-1])[1])
+    found = model(**data, mode='predict')
+    assert len(calls) == 1 and len(scored) == 3
+    torch.testing.assert_close(torch.cat(scored, 1), expected, rtol=1e-5, atol=1e-5)
+    assert [row['pred_id'] for row in found] == expected.argmax(1).tolist()
+    model.head = PairScoreHead(model.info)
+    for i, sample in enumerate(data['data_samples']):
+        sample.meta = dict(pair_id='p', factor='order', video=i)
+    model(**data, mode='predict')
+    assert len(calls) == 2
 
 
 def test_info_is_what_the_backbone_declares():

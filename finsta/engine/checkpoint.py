@@ -110,6 +110,7 @@ def load_weights(model: nn.Module, source: str | Path,
     if hasattr(model, 'backbone') and not any(k.startswith('backbone.') for k in state):
         target = model.backbone
         absent = [k for k in model.state_dict() if not k.startswith('backbone.')]
+    state = _fit_frames(model, state)
     own = target.state_dict()
     missing, unexpected, shapes = _misfits(own, state)
     ignored = [k for k in unexpected if k.split('.')[0] in (*_TRAINING_ONLY, *optional)]
@@ -133,6 +134,18 @@ def check_resumable(model: nn.Module, source: str | Path) -> None:
               remedy='--resume goes on with the run that wrote it: take its config, or begin '
                      'another run with another --work-dir (only its weights: --cfg-options '
                      'load_from=...)')
+
+
+def _fit_frames(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Time tables of a backbone of another ``num_frames``, of whole models and backbones alone."""
+    backbone = getattr(model, 'backbone', model)
+    if not hasattr(backbone, 'fit_frames'):
+        return state
+    inside = {k: v for k, v in state.items() if k.startswith('backbone.')}
+    if not inside:
+        return backbone.fit_frames(state)
+    fitted = backbone.fit_frames({k[len('backbone.'):]: v for k, v in inside.items()})
+    return {**state, **{f'backbone.{k}': v for k, v in fitted.items()}}
 
 
 def _misfits(own: dict[str, Tensor], state: dict[str, Tensor]

@@ -13,7 +13,7 @@ original are not part of ``host_loss``. Paper: Li et al. 2022; here method.md, b
 Shapes: B samples, L text tokens, F frames, N patches, S = L + 1 + N fused positions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,7 @@ from .base import BackboneFeatures, Grid, VideoLanguageBackbone
 from .blocks import HALF_MEAN, HALF_STD, ConvStem, PixelNorm, masked_mean, unit
 from .loading import frame_mask_or_ones, load_hf, own_pretrained
 from .losses import contrastive_loss
-from .timesformer import timesformer_forward
+from .timesformer import stretch_positions, timesformer_forward
 from .tokenizers import encode_batch, load_tokenizer
 
 # heads of the checkpoints that the towers are started from, which ALPRO does not have
@@ -151,6 +151,10 @@ class ALPRO(VideoLanguageBackbone):
             nn.init.trunc_normal_(added.time_embeddings, std=position_std or 0.02)
             if position_std:
                 nn.init.trunc_normal_(added.position_embeddings, std=position_std)
+
+    def time_tables(self) -> dict[str, Callable[[Tensor, int], Tensor]]:
+        return {**super().time_tables(),
+                'visual_encoder.embeddings.time_embeddings': stretch_positions}
 
     # -- inputs ---------------------------------------------------------------------------------
     def preprocess_frames(self, frames: Tensor) -> Tensor:

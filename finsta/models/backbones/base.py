@@ -10,12 +10,13 @@ S fused positions, C the stream's width, E the joint embedding width.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from torch import Tensor
 
@@ -165,6 +166,26 @@ class VideoLanguageBackbone(BaseModule):
         """Weights of a saved backbone (folder), or of a file; see checkpoint.load_into."""
         from .checkpoint import load_into
         return load_into(self, source, allow_missing, allow_unexpected)
+
+    def time_tables(self) -> dict[str, Callable[[Tensor, int], Tensor]]:
+        """Keys of ``state_dict`` whose tables (..., rows, C) have a row for each frame, and what
+        makes another number of rows of one, as the model does while it reads it; from modules
+        that have an attribute ``time_tables`` of their own."""
+        return {f'{name}.{key}': stretch for name, module in self.named_modules() if name
+                for key, stretch in getattr(module, 'time_tables', {}).items()}
+
+    def fit_frames(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """``state`` with its time tables stretched to those of this model, whose ``num_frames``
+        may be another."""
+        own, fitted = self.state_dict(), dict(state)
+        for key, stretch in self.time_tables().items():
+            if key in state and state[key].dim() == own[key].dim() > 1:
+                given, rows = state[key].shape, own[key].shape[-2]
+                if given[-2] != rows and given[-1] == own[key].shape[-1]:
+                    fitted[key] = stretch(state[key], rows)
+                    print_log(f'{key}: stretched from {given[-2]} to {rows} frames '
+                              f'({type(self).__name__}.num_frames)', logger='current')
+        return fitted
 
     def comparable(self, cfg: Mapping[str, Any]) -> dict[str, Any]:
         """The part of a config of this class that says what weights mean: two configs whose parts

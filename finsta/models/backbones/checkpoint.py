@@ -229,7 +229,7 @@ def load_backbone(folder: str | os.PathLike, **overrides: Any) -> nn.Module:
     from finsta.registry import BACKBONES
     config, state = read_saved(folder)
     backbone = BACKBONES.build({**config, **overrides})
-    load_strictly(backbone, state, str(folder))
+    load_strictly(backbone, backbone.fit_frames(state), str(folder))
     return backbone
 
 
@@ -253,4 +253,5 @@ def load_into(backbone: nn.Module, source: str | os.PathLike, allow_missing: Ite
                                   + '; '.join(differing))
     else:
         state = read_state_dict(source)
-    return load_strictly(backbone, state, str(source), allow_missing, allow_unexpected)
+    return load_strictly(backbone, backbone.fit_frames(state), str(source), allow_missing,
+                         allow_unexpected)

@@ -27,6 +27,12 @@ def time_positions(mask: Tensor, positions: int) -> Tensor:
     return index.clamp(max=positions - 1)
 
 
+def stretch_positions(table: Tensor, rows: int) -> Tensor:
+    """(1, T0, C) time embeddings -> (1, rows, C): what a clip of ``rows`` frames reads."""
+    mask = torch.ones(1, rows, dtype=torch.bool, device=table.device)
+    return table[:, time_positions(mask, table.shape[1])[0]]
+
+
 def _attend(attention: Any, x: Tensor, key_mask: Tensor | None) -> Tensor:
     """Self-attention of one TimeSformerAttention: x (n, L, C), key_mask (n, L) True = attend."""
     inner = attention.attention

@@ -17,7 +17,7 @@ from torch.utils.checkpoint import checkpoint
 from finsta.registry import VIDEO_ADAPTERS
 
 from .layer import SpatioTemporalGraphLayer
-from .positions import frame_times, resize_table, sincos_2d
+from .positions import frame_times, resize_table, sincos_2d, stretch_rows
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,9 @@ class SpatioTemporalGraphTransformer(nn.Module):
     Raises:
         ValueError: an unknown option, widths that do not divide.
     """
+
+    # what fits weights of another num_frames
+    time_tables = {'time_embed': stretch_rows}
 
     def __init__(self, dim: int, num_layers: int = 1, num_heads: int = 16, num_frames: int = 8,
                  sim_threshold: float = 0.1, attention: str = 'auto', dropout: float = 0.1,

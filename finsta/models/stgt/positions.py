@@ -56,3 +56,9 @@ def frame_times(embedding: Tensor, mask: Tensor) -> Tensor:
     high = (low + 1).clamp(max=rows - 1)
     part = (place - low).unsqueeze(-1).to(embedding.dtype)
     return embedding[low] * (1 - part) + embedding[high] * part
+
+
+def stretch_rows(embedding: Tensor, rows: int) -> Tensor:
+    """(T0, d) -> (rows, d): what :func:`frame_times` reads for a video of ``rows`` frames."""
+    mask = torch.ones(1, rows, dtype=torch.bool, device=embedding.device)
+    return frame_times(embedding, mask)[0]

@@ -4,10 +4,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from finsta.engine.checkpoint import load_weights
+from finsta.models import FinstaModel
 from finsta.models.backbones import CheckpointError, load_backbone
 from finsta.models.backbones.checkpoint import read_state_dict
 from finsta.registry import BACKBONES
-from tests.models.backbones.hosts import HOSTS, build
+from tests.models.backbones.hosts import HOSTS, SIZE, build
 
 
 @pytest.fixture
@@ -109,3 +111,42 @@ def test_missing_files_and_foreign_pickles(tmp_path):
         read_state_dict(tmp_path / 'pickle.pth')
     with pytest.raises(CheckpointError, match='not a saved backbone'):
         load_backbone(tmp_path)
+
+
+@pytest.mark.parametrize('frames', [2, 7])
+@pytest.mark.parametrize('name', ['ALPRO', 'ALPRO-graph', 'CLIP4Clip-graph', 'STGT',
+                                  'VideoLLaVA-graph'])
+def test_another_number_of_frames_reads_the_time_table_as_before(name, frames, tmp_path):
+    """``model.backbone.num_frames`` over saved weights: from a folder, a file, a whole model."""
+    host = build(name)
+    host.save(tmp_path)
+    torch.save({'state_dict': FinstaModel(HOSTS[name]).state_dict()
+                | {f'backbone.{k}': v for k, v in host.state_dict().items()}},
+               tmp_path / 'model.pth')
+    changed = {**HOSTS[name], 'num_frames': frames}
+    inside, alone = FinstaModel(changed), FinstaModel(changed)
+    load_weights(inside, tmp_path / 'model.pth')
+    load_weights(alone, tmp_path / 'model.safetensors')
+    built = [load_backbone(tmp_path, num_frames=frames), inside.backbone, alone.backbone,
+             BACKBONES.build(dict(type='SavedBackbone', pretrained=str(tmp_path),
+                                  num_frames=frames)),
+             BACKBONES.build({**changed, 'pretrained': str(tmp_path)})]
+    pixels = torch.randn(2, frames, 3, SIZE, SIZE)
+    with torch.no_grad():
+        expected = host.encode_video(pixels)
+        for other in built:
+            assert other.num_frames == frames and set(other.time_tables()) < {*host.state_dict()}
+            assert all(other.state_dict()[k].shape[-2] == frames for k in other.time_tables())
+            found = other.eval().encode_video(pixels)
+            torch.testing.assert_close(found.video, expected.video, rtol=1e-5, atol=1e-5)
+            torch.testing.assert_close(found.video_pooled, expected.video_pooled, rtol=1e-5,
+                                       atol=1e-5)
+
+
+def test_a_time_table_of_another_width_is_not_stretched(tmp_path):
+    host = build('STGT')
+    state = dict(host.state_dict())
+    state['adapter.time_embed'] = torch.zeros(2, 20)
+    save_file(state, tmp_path / 'model.safetensors')
+    with pytest.raises(CheckpointError, match=r'adapter\.time_embed'):
+        build('STGT').load(tmp_path / 'model.safetensors')

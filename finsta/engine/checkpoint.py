@@ -5,16 +5,15 @@ that ``backbone.save`` wrote. Two layouts: a whole model (keys ``backbone.*``, `
 ``teacher.*``) or a backbone alone. (ours)
 """
 
-import json
 import re
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from finsta.models.backbones.checkpoint import read_state_dict
 from finsta.utils.distributed import unwrapped
 from finsta.utils.errors import CheckpointError
 
@@ -45,44 +44,6 @@ class LoadReport:
         if self.ignored:
             text += f'; not needed here: {_some(self.ignored)}'
         return text
-
-
-def read_state_dict(source: str | Path) -> dict[str, Tensor]:
-    """Tensors of a checkpoint file, on the CPU.
-
-    Raises:
-        FileNotFoundError: naming the path.
-        CheckpointError: damaged file, unknown format, or no weights inside.
-    """
-    path = Path(source)
-    if not path.is_file():
-        raise FileNotFoundError(f'there is no checkpoint at {path}')
-    if path.suffix == '.safetensors':
-        return _read_safetensors(path)
-    if not zipfile.is_zipfile(path):
-        raise CheckpointError(f'{path} is not a checkpoint, or was cut off while it was written '
-                              f'({path.stat().st_size} bytes); take the one before it')
-    try:
-        content = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise CheckpointError(f'{path} holds something other than weights, or is damaged, and '
-                              f'was not opened: {reason}') from error
-    state = content.get('state_dict', content) if isinstance(content, dict) else {}
-    state = {key: value for key, value in state.items() if isinstance(value, Tensor)}
-    if not state:
-        raise CheckpointError(f'{path} holds no weights (expected a dict of tensors, or one '
-                              'under the key "state_dict")')
-    return {re.sub(r'^module\.', '', key): value for key, value in state.items()}
-
-
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-    try:
-        return load_file(path)
-    except (SafetensorError, json.JSONDecodeError) as error:
-        raise CheckpointError(f'{path} is damaged: {error}') from error
 
 
 def load_weights(model: nn.Module, source: str | Path,

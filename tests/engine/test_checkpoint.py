@@ -1,16 +1,10 @@
-import pickle
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from finsta.engine.checkpoint import (
-    CheckpointError,
-    latest_checkpoint,
-    load_weights,
-    read_state_dict,
-)
+from finsta.engine.checkpoint import CheckpointError, latest_checkpoint, load_weights
 
 
 class _Backbone(nn.Sequential):
@@ -94,21 +88,6 @@ def test_optional_head_of_another_size_is_still_refused(tmp_path):
     path = _save(_Model(answers=9), tmp_path / 'a.pth')
     with pytest.raises(CheckpointError, match=r'head\.weight'):
         load_weights(_Model(), path, optional=('head',))
-
-
-def test_files_that_are_no_weights(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r'nowhere\.pth'):
-        read_state_dict(tmp_path / 'nowhere.pth')
-    (tmp_path / 'cut.pth').write_bytes(_save(_Model(), tmp_path / 'a.pth').read_bytes()[:700])
-    (tmp_path / 'cut.safetensors').write_bytes(b'\x10\0\0\0\0\0\0\0{"a"')
-    (tmp_path / 'old.pth').write_bytes(pickle.dumps({'a': 1}))
-    torch.save({'state_dict': {'a': print}}, tmp_path / 'code.pth')
-    torch.save({'meta': {}}, tmp_path / 'empty.pth')
-    for name, words in [('cut.pth', 'cut off'), ('cut.safetensors', 'damaged'),
-                        ('old.pth', 'not a checkpoint'), ('code.pth', 'not opened'),
-                        ('empty.pth', 'no weights')]:
-        with pytest.raises(CheckpointError, match=words):
-            read_state_dict(tmp_path / name)
 
 
 def test_latest_checkpoint_skips_the_one_cut_off(tmp_path):

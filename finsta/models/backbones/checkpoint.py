@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,33 +98,47 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], source: str,
 
 def read_state_dict(path: str | os.PathLike) -> dict[str, Tensor]:
     """Tensors of a ``.safetensors`` file, or of a ``.pth`` / ``.pt`` / ``.bin`` file read with
-    ``weights_only``. An mmengine checkpoint is unwrapped; a whole model's is cut down to the
-    entries under ``backbone.``.
+    ``weights_only``, on the CPU. What stands under 'state_dict' or 'model' is unwrapped, the
+    prefix 'module.' taken off; what is no tensor is left out.
 
     Raises:
-        FileNotFoundError, CheckpointError: no such file; not a file of weights.
+        FileNotFoundError: naming the path.
+        CheckpointError: damaged file, something other than weights, or no weights inside.
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f'no checkpoint at {path}')
+        raise FileNotFoundError(f'there is no checkpoint at {path}')
     if path.suffix == '.safetensors':
         safetensors = require('safetensors.torch', 'reading a .safetensors file')
         try:
-            state: Any = safetensors.load_file(str(path))
+            return safetensors.load_file(str(path))
         except Exception as error:
-            raise CheckpointError(f'{path} is not a readable safetensors file: {error}') \
-                from error
-    else:
-        try:
-            state = torch.load(path, map_location='cpu', weights_only=True)
-        except Exception as error:
-            raise CheckpointError(f'{path} cannot be read as a checkpoint of plain weights: '
+            raise CheckpointError(f'{path} is not a readable safetensors file, or is damaged: '
                                   f'{error}') from error
+    try:
+        state: Any = torch.load(path, map_location='cpu', weights_only=True)
+    except Exception as error:
+        # torch's older format is no zip archive either, but can be read
+        if not zipfile.is_zipfile(path):
+            raise CheckpointError(
+                f'{path} is not a checkpoint, or was cut off while it was written '
+                f'({path.stat().st_size} bytes); take the one before it') from error
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(f'{path} holds something other than plain weights, or is damaged, '
+                              f'and was not opened: {reason}') from error
     for key in ('state_dict', 'model'):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise CheckpointError(f'{path} holds no state_dict')
+    state = state if isinstance(state, dict) else {}
+    tensors = {key: value for key, value in state.items() if isinstance(value, Tensor)}
+    if not tensors:
+        raise CheckpointError(f'{path} holds no weights (expected a dict of tensors, or one '
+                              'under the key "state_dict")')
+    return {key.removeprefix('module.'): value for key, value in tensors.items()}
+
+
+def backbone_part(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The entries of a whole model under ``backbone.``, else all."""
     inside = {k[len('backbone.'):]: v for k, v in state.items() if k.startswith('backbone.')}
     return inside or dict(state)
 
@@ -252,6 +267,6 @@ def load_into(backbone: nn.Module, source: str | os.PathLike, allow_missing: Ite
             raise CheckpointError(f'{source} is another backbone than the config asks for: '
                                   + '; '.join(differing))
     else:
-        state = read_state_dict(source)
+        state = backbone_part(read_state_dict(source))
     return load_strictly(backbone, backbone.fit_frames(state), str(source), allow_missing,
                          allow_unexpected)

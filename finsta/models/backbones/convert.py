@@ -19,7 +19,7 @@ from torch import Tensor
 from finsta.registry import BACKBONES
 
 from .base import VideoLanguageBackbone
-from .checkpoint import CheckpointError, load_strictly, read_state_dict, sha256
+from .checkpoint import CheckpointError, backbone_part, load_strictly, read_state_dict, sha256
 
 
 def transpose(x: Tensor) -> tuple[Tensor]:
@@ -137,8 +137,7 @@ def run_converter(description: str, rules: Sequence[Rule],
     parser.add_argument('--allow-unexpected', nargs='*', default=[], metavar='PATTERN',
                         help='keys of the file that may have no place')
     args = parser.parse_args(argv)
-    state = {key.removeprefix('module.'): value
-             for key, value in read_state_dict(args.source).items()}
+    state: Mapping[str, Tensor] = backbone_part(read_state_dict(args.source))
     if prepare is not None:
         state = prepare(state)
     backbone = convert(state, rules, infer(state, args.tokenizer), str(args.source),

@@ -1,4 +1,5 @@
 import json
+import pickle
 
 import pytest
 import torch
@@ -101,16 +102,46 @@ def test_damaged_weights_are_refused(saved):
         load_backbone(folder)
 
 
-def test_missing_files_and_foreign_pickles(tmp_path):
+def test_missing_files(tmp_path):
     with pytest.raises(FileNotFoundError, match='no such file'):
         BACKBONES.build({**HOSTS['CLIP4Clip'], 'pretrained': str(tmp_path / 'x.safetensors')})
     with pytest.raises(FileNotFoundError, match='alpro_to_finsta'):
         BACKBONES.build({**HOSTS['ALPRO'], 'pretrained': 'nowhere/alpro'})
-    torch.save({'state_dict': {'a': torch.nn.Linear(1, 1)}}, tmp_path / 'pickle.pth')
-    with pytest.raises(CheckpointError, match='plain weights'):
-        read_state_dict(tmp_path / 'pickle.pth')
     with pytest.raises(CheckpointError, match='not a saved backbone'):
         load_backbone(tmp_path)
+
+
+def test_files_that_are_no_weights(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'nowhere\.pth'):
+        read_state_dict(tmp_path / 'nowhere.pth')
+    torch.save({'state_dict': {'a': torch.zeros(300)}}, tmp_path / 'a.pth')
+    (tmp_path / 'cut.pth').write_bytes((tmp_path / 'a.pth').read_bytes()[:700])
+    (tmp_path / 'cut.safetensors').write_bytes(b'\x10\0\0\0\0\0\0\0{"a"')
+    (tmp_path / 'old.pth').write_bytes(pickle.dumps({'a': 1}, protocol=2))
+    torch.save({'state_dict': {'a': torch.nn.Linear(1, 1)}}, tmp_path / 'pickle.pth')
+    torch.save({'state_dict': {'a': print}}, tmp_path / 'code.pth')
+    torch.save({'meta': {}}, tmp_path / 'empty.pth')
+    for name, words in [('cut.pth', 'cut off'), ('cut.safetensors', 'damaged'),
+                        ('old.pth', 'not a checkpoint'), ('pickle.pth', 'plain weights'),
+                        ('code.pth', 'not opened'), ('empty.pth', 'no weights')]:
+        with pytest.raises(CheckpointError, match=words):
+            read_state_dict(tmp_path / name)
+
+
+@pytest.mark.parametrize('key', ['state_dict', 'model', None])
+@pytest.mark.parametrize('older', [False, True])
+def test_a_run_and_a_backbone_read_the_same_files(saved, tmp_path, key, older):
+    """Of a wrapped model, in torch's older format, under the key of a released file."""
+    host, path = saved[0], tmp_path / 'weights.pth'
+    state = {f'module.{k}': v for k, v in host.state_dict().items()}
+    torch.save(state if key is None else {key: state, 'epoch': 3}, path,
+               _use_new_zipfile_serialization=not older)
+    model, alone = FinstaModel(HOSTS['CLIP4Clip']), build('CLIP4Clip')
+    load_weights(model, path)
+    alone.load(path)
+    for name, value in host.state_dict().items():
+        assert torch.equal(value, model.backbone.state_dict()[name]), name
+        assert torch.equal(value, alone.state_dict()[name]), name
 
 
 @pytest.mark.parametrize('frames', [2, 7])

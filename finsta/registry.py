@@ -9,6 +9,7 @@ from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import EVALUATOR as MMENGINE_EVALUATOR
 from mmengine.registry import FUNCTIONS as MMENGINE_FUNCTIONS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import LOG_PROCESSORS as MMENGINE_LOG_PROCESSORS
 from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODELS as MMENGINE_MODELS
@@ -66,6 +67,8 @@ METRICS = _child('metric', MMENGINE_METRICS, 'finsta.evaluation')
 EVALUATOR = _child('evaluator', MMENGINE_EVALUATOR, 'finsta.evaluation')
 # hooks of the Runner
 HOOKS = _child('hook', MMENGINE_HOOKS, 'finsta.engine')
+# what stands in a line of the log
+LOG_PROCESSORS = _child('log processor', MMENGINE_LOG_PROCESSORS, 'finsta.engine')
 # train, validation and test loops
 LOOPS = _child('loop', MMENGINE_LOOPS, 'finsta.engine')
 # optimiser wrappers (bf16 autocast on any device)

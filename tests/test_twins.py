@@ -1,5 +1,6 @@
 """Real configs without their data name the command that makes a twin, and its config."""
 
+import inspect
 import re
 import shlex
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
 
 from finsta.apis.models import get_config, list_models
 from finsta.datasets.base import MissingDataError
@@ -40,6 +42,50 @@ def test_every_real_config_has_a_twin_or_is_known_to_have_none():
     assert set(TWINS) | WITHOUT == real and not set(TWINS) & WITHOUT
     assert all(twin_of(config) is None for config in WITHOUT)
     assert twin_of('configs/synthvl/videoqa_msvd.py') is None
+
+
+# what a twin may change: where the data lie, how large model, frames and batches are, how long,
+# how fast and in which precision it trains
+CHANGES = re.compile(r"""
+    .*data_root | .*\.ann_file | .*\.store\.root
+    | model\.backbone\..* | model\.head\.(num_classes|num_heads|num_layers|width|.*max_.*)
+    | model\.teacher\.(embed_dim|encoder\..*) | model\.transfer\.\d\.dim
+    | load_from
+    | (train|val|test)_dataloader\.(batch_size|num_workers|persistent_workers|drop_last)
+    | .*_dataloader\.dataset\.pipeline\..*
+    | train_cfg\.(max_iters|val_interval) | param_scheduler\..* | .*\.warmup_iters
+    | optim_wrapper\.(type|optimizer\.lr) | optim_wrapper\.paramwise_cfg\.custom_keys\..*lr_mult
+    | auto_scale_lr\.base_batch_size""", re.X)
+
+
+def flat(config, path=''):
+    """Dotted path -> value; lists that differ in length are seen through their indices."""
+    found = {}
+    for key, value in enumerate(config) if isinstance(config, list | tuple) else config.items():
+        here = f'{path}.{key}' if path else str(key)
+        if isinstance(value, dict | list | tuple) and value:
+            found |= flat(value, here)
+        else:
+            found[here] = value
+    return found
+
+
+def pipeline(config) -> list[str]:
+    """Types of the training pipeline, without those that only fit frames to the host's size."""
+    return [t.type for t in config.train_dataloader.dataset.pipeline
+            if t.type not in ('ResizeFrames', 'RandomCropFrames', 'CenterCropFrames')]
+
+
+@pytest.mark.parametrize('real', sorted(TWINS))
+def test_a_twin_changes_data_sizes_and_schedule_only(real):
+    """All that the Runner reads, key by key."""
+    one, two = get_config(real), get_config(TWINS[real])
+    read = set(inspect.signature(Runner.__init__).parameters) | {'zero_shot_head'}
+    ours, theirs = flat(two), flat(one)
+    differing = {key for key in ours | theirs if key.split('.')[0] in read
+                 and ours.get(key, ...) != theirs.get(key, ...)}
+    assert {key for key in differing if not CHANGES.fullmatch(key)} == set()
+    assert pipeline(one) == pipeline(two)
 
 
 @pytest.mark.parametrize('real', sorted(TWINS))

@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 from finsta.engine.checkpoint import load_weights
+from finsta.engine.config_check import config_mistakes_named
 from finsta.engine.launch import (
     UsageError,
     add_common_arguments,
@@ -62,7 +63,7 @@ def run(config: Config, args: argparse.Namespace) -> dict[str, float]:
     from finsta.engine.runner import FinstaRunner
     from finsta.models.backbones.saved import take_sizes
     take_sizes(config.model.get('backbone', {}), args.checkpoint)
-    with data_named_too(config, 'test_dataloader'):
+    with data_named_too(config, 'test_dataloader'), config_mistakes_named(config):
         runner = FinstaRunner.from_cfg(config)
     runner._init_model_weights()
     if args.checkpoint is not None:

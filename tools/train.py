@@ -9,6 +9,7 @@ import argparse
 from mmengine.config import Config
 
 from finsta.engine.checkpoint import latest_checkpoint
+from finsta.engine.config_check import config_mistakes_named
 from finsta.engine.launch import (
     UsageError,
     add_common_arguments,
@@ -83,7 +84,7 @@ def main() -> None:
         take_sizes(config.model.get('backbone', {}), config.get('load_from'))
         config = apply_flags(config, args)
         prepare_distributed(config)
-        with data_named_too(config, 'train_dataloader'):
+        with data_named_too(config, 'train_dataloader'), config_mistakes_named(config):
             runner = FinstaRunner.from_cfg(config)
         runner.train()
         leave_distributed()

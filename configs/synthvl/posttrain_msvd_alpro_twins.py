@@ -15,7 +15,8 @@ warmup_iters = 40
 # (results/method.md).
 train_dataloader = dict(
     batch_size=48,
-    sampler=dict(type='GraphNeighbourSampler', store=store, min_similarity=0.85),
+    sampler=dict(type='GraphNeighbourSampler', store=store, min_similarity=0.85,
+                 random_groups=0.0),
     dataset=dict(data_root=data_root, rows='caption', pipeline=[
         dict(type='LoadVideoFrames', num_frames=8, sampling='uniform',
              cache=dict(root='{data_root}/.frames', short_side=48)),

@@ -9,6 +9,7 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 from finsta.engine.checkpoint import load_weights
+from finsta.engine.config_check import check_config, config_mistakes_named, merge_options
 from finsta.engine.launch import CONFIG_ROOTS, find_config
 from finsta.models.backbones.saved import take_sizes
 from finsta.registry import MODELS
@@ -39,9 +40,11 @@ def get_config(name: str, options: dict | None = None) -> Config:
 
     Raises:
         FileNotFoundError: naming those that come closest.
+        ConfigError: a key or type that nothing takes.
     """
     config = Config.fromfile(find_config(name if name.endswith('.py') else f'{name}.py'))
-    config.merge_from_dict(options or {})
+    merge_options(config, options or {})
+    check_config(config)
     return config
 
 
@@ -68,7 +71,8 @@ def get_model(name: str, pretrained: str | Path | None = None, zero_shot: bool =
         config.model.head = config.zero_shot_head
     init_default_scope(config.get('default_scope', 'finsta'))
     take_sizes(config.model.get('backbone', {}), pretrained)
-    model = MODELS.build(config.model)
+    with config_mistakes_named(config):
+        model = MODELS.build(config.model)
     if pretrained is not None:
         alone = zero_shot or Path(pretrained).is_dir()
         load_weights(model, pretrained, optional=('head',) if alone else ())

@@ -7,8 +7,9 @@ from finsta.engine.hooks import (
     StructureLogHook,
 )
 from finsta.engine.loops import ResumableTrainLoop
-from finsta.engine.optim import Bf16OptimWrapper
+from finsta.engine.optim import Bf16OptimWrapper, SummedUpOptimWrapperConstructor
 from finsta.engine.rerank import RerankTestLoop
 
 __all__ = ['BackboneExportHook', 'Bf16OptimWrapper', 'PredictionStripHook', 'RerankTestLoop',
-           'ResumableTrainLoop', 'StageHook', 'StructureLogHook']
+           'ResumableTrainLoop', 'StageHook', 'StructureLogHook',
+           'SummedUpOptimWrapperConstructor']

@@ -16,6 +16,7 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.logging import print_log
 
+from finsta.engine.config_check import check_config, merge_options
 from finsta.registry import DATASETS
 from finsta.structures import GraphError
 from finsta.utils.compat import cpu_ddp_cfg, init_cpu_process_group
@@ -76,12 +77,17 @@ def twin_of(config: str) -> str | None:
 
 
 def load_config(args: argparse.Namespace) -> Config:
-    """Config file + ``--cfg-options`` + work directory + launcher."""
+    """Config file + ``--cfg-options`` + work directory + launcher.
+
+    Raises:
+        ConfigError: a key or type that nothing takes.
+    """
     filename = find_config(args.config)
     config = Config.fromfile(filename)
     if 'data_root' in args.cfg_options and config.get('data_root'):
         move_data(config, str(config.data_root), str(args.cfg_options['data_root']))
-    config.merge_from_dict(args.cfg_options)
+    merge_options(config, args.cfg_options)
+    check_config(config)
     config.launcher = args.launcher
     if args.work_dir is not None:
         config.work_dir = args.work_dir

@@ -1,4 +1,7 @@
-"""The Runner with two differences: weights are checked, and the command line's seed wins."""
+"""The Runner with three differences: weights are checked, the command line's seed wins, and the
+log says in a few lines what is trained how fast."""
+
+from typing import Any
 
 from mmengine.logging import print_log
 from mmengine.runner import Runner
@@ -13,8 +16,16 @@ class FinstaRunner(Runner):
       loader logs keys and shapes that do not fit and goes on. ``cfg.load_optional`` names the
       parts a checkpoint may lack (default ``('head',)``: fine-tuning adds one);
     - so is the checkpoint of ``resume``, before anything is loaded;
+    - the optimiser's parameters are summed up in the log
+      (:class:`finsta.engine.optim.SummedUpOptimWrapperConstructor`);
     - on ``resume``, ``cfg.command_line_seed`` is kept where mmengine takes the checkpoint's.
     """
+
+    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        """mmengine's, with the constructor above where the config names none."""
+        if isinstance(optim_wrapper, dict) and 'optimizer' in optim_wrapper:
+            optim_wrapper.setdefault('constructor', 'SummedUpOptimWrapperConstructor')
+        return super().build_optim_wrapper(optim_wrapper)
 
     def load_or_resume(self) -> None:
         """Initial weights, or the state of an interrupted run."""

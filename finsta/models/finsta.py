@@ -74,6 +74,11 @@ class FinstaModel(BaseModel):
                        'teacher_dim': self.teacher.dim,
                        'label_dim': self.teacher.node_encoder.label_dim}
             self.transfer.extend(LOSSES.build(t, default_args=context) for t in transfer)
+        factors = [('host_weight', host_weight)] + [
+            (f'transfer.{i}.weight', t.weight) for i, t in enumerate(self.transfer)]
+        for key, factor in factors:
+            if factor < 0:
+                raise ValueError(f'model.{key}={factor} must be at least 0')
         if reversal is not None and choice is None:
             raise ValueError('reversal is for samples with false captions; set choice too')
         self.choice = None if choice is None else LOSSES.build(choice)

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from finsta.models.alignment.weights import loss_weights
 from finsta.models.backbones.base import VideoLanguageBackbone
 from finsta.models.backbones.losses import contrastive_loss
 from finsta.registry import GRAPH_ENCODERS, LOSSES, NODE_ENCODERS
@@ -60,6 +61,9 @@ class StructureTeacher(nn.Module):
             gives the teacher a similarity of its own, for the relational transfer and for its
             accuracy in the log).
         embed_dim: width of the graph-level space.
+
+    Raises:
+        ValueError: ``weights`` with an unknown term or a factor below 0.
     """
 
     def __init__(self, backbone: VideoLanguageBackbone, encoder: dict,
@@ -77,7 +81,7 @@ class StructureTeacher(nn.Module):
         self.dim = self.encoder.dim
         self.osc = None if osc is None else LOSSES.build(osc)
         self.ptc = None if ptc is None else LOSSES.build(ptc)
-        self.weights = {'osc': 1.0, 'ptc': 1.0, 'graph': 1.0, **(weights or {})}
+        self.weights = loss_weights('teacher', weights, {'osc': 1.0, 'ptc': 1.0, 'graph': 1.0})
         self.text_projection = nn.Linear(self.dim, embed_dim)
         self.video_projection = nn.Linear(self.dim, embed_dim)
         self.log_scale = nn.Parameter(torch.tensor(2.659))  # log(1 / 0.07), as CLIP starts

@@ -1,9 +1,11 @@
 import copy
+import logging
 from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
 from torch import nn
 from torch.nn import functional as F
@@ -112,3 +114,30 @@ def test_the_task_head_alone_learns_faster(config, tmp_path):
     assert fast == [n for n, p in model.named_parameters()
                     if n.startswith('head.') and id(p) in rate]
     assert bool(fast) == ('videoqa' in config)
+
+
+def test_the_log_sums_up_what_is_trained_how_fast():
+    """Same groups as mmengine's constructor makes, one line in the place of one for each."""
+    model = nn.ModuleDict({'head': nn.Linear(4, 2), 'rest': nn.Linear(3, 4),
+                           'fixed': nn.Linear(5, 5)})
+    model['fixed'].requires_grad_(False)
+    config = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=0.1, weight_decay=0.01),
+                  paramwise_cfg=dict(bias_decay_mult=0.0, custom_keys=dict(
+                      head=dict(lr_mult=10.0))))
+    lines = []
+    handler = logging.Handler(logging.INFO)
+    handler.emit = lambda record: lines.append(record.getMessage())
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(handler)
+    try:
+        plain = build_optim_wrapper(model, copy.deepcopy(config))
+        assert any('requires_grad=False' in line for line in lines)
+        lines.clear()
+        ours = build_optim_wrapper(
+            model, {**copy.deepcopy(config), 'constructor': 'SummedUpOptimWrapperConstructor'})
+    finally:
+        logger.removeHandler(handler)
+    assert lines == ['parameters: 10 at lr 1, weight decay 0.01; 12 at lr 0.1, weight decay '
+                     '0.01; 4 at lr 0.1, weight decay 0; 30 frozen']
+    assert ([{k: v for k, v in g.items() if k != 'params'} for g in ours.param_groups]
+            == [{k: v for k, v in g.items() if k != 'params'} for g in plain.param_groups])

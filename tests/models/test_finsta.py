@@ -185,3 +185,14 @@ def test_mistakes_are_named():
         _model().train()(**data, mode='loss')
     with pytest.raises(ValueError, match='no head'):
         FinstaModel(BACKBONE).eval()(**batch(), mode='predict')
+
+
+@pytest.mark.parametrize(('change', 'message'), [
+    (dict(teacher={**TEACHER, 'weights': {'ptcc': 1.0}}), r"teacher\.weights has no 'ptcc'.*ptc"),
+    (dict(teacher={**TEACHER, 'weights': {'ptc': -1.0}}), r'teacher\.weights\.ptc=-1\.0'),
+    (dict(teacher={**TEACHER, 'weights': {'ptc': float('nan')}}), r'teacher\.weights\.ptc=nan'),
+    (dict(transfer=[{**TRANSFER[0], 'weight': -0.5}]), r'model\.transfer\.0\.weight=-0\.5'),
+    (dict(host_weight=-1.0), r'model\.host_weight=-1\.0')])
+def test_factors_that_no_loss_has_or_that_train_backwards_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        _model(**change)

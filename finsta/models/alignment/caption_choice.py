@@ -16,6 +16,7 @@ Bagad et al. 2023, Wang et al. 2023; a caption that is true both ways only adds 
 import torch
 from torch import Tensor, nn
 
+from finsta.models.alignment.weights import loss_weights
 from finsta.registry import LOSSES
 from finsta.utils.distributed import mean_over_processes
 
@@ -32,11 +33,7 @@ class CaptionChoice(nn.Module):
 
     def __init__(self, weights: dict[str, float] | None = None) -> None:
         super().__init__()
-        unknown = set(weights or ()) - {'itc', 'itm'}
-        if unknown:
-            raise ValueError(f"{type(self).__name__}.weights has {sorted(unknown)}; "
-                             "the scores are 'itc' and 'itm'")
-        self.weights = {'itc': 1.0, 'itm': 1.0, **(weights or {})}
+        self.weights = loss_weights(type(self).__name__, weights, {'itc': 1.0, 'itm': 1.0})
 
     def forward(self, scores: dict[str, Tensor], owner: Tensor, num_samples: int
                 ) -> dict[str, Tensor]:

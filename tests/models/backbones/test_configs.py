@@ -65,3 +65,23 @@ def test_every_config_of_stgt_builds_at_full_size(name, repo_root):
     assert len(backbone.losses) == 3 and backbone.freeze_vision
     stage2 = any(loss.name == 'csal' for loss in backbone.losses)
     assert stage2 == (name == 'pretrain_stage2' or name.startswith('retrieval'))
+
+
+@pytest.mark.parametrize('task', ['retrieval', 'videoqa'])
+@pytest.mark.parametrize(('data', 'epochs', 'rows'), [
+    ('msvd', 12, dict(retrieval=48_774, videoqa=30_933)),
+    ('msrvtt', 9, dict(retrieval=180_000, videoqa=158_581))])
+def test_stgt_is_fine_tuned_as_published(task, data, epochs, rows, repo_root):
+    """8 frames, 20 a step, 9 epochs (MSVD 12), half precision, 2.5e-5 to 1e-6 along a cosine."""
+    cfg = Config.fromfile(repo_root / f'configs/stgt/{task}_{data}.py')
+    steps = cfg.train_cfg.max_iters
+    assert cfg.train_dataloader.batch_size == 20
+    assert steps * 20 == pytest.approx(epochs * rows[task], abs=20)
+    assert cfg.optim_wrapper.type == 'Bf16OptimWrapper'
+    optimizer = cfg.optim_wrapper.optimizer
+    assert (optimizer.lr, optimizer.betas, optimizer.weight_decay) == (2.5e-5, (0.9, 0.98), 0.05)
+    cosine = cfg.param_scheduler[-1]
+    assert (cosine.type, cosine.end, cosine.eta_min) == ('CosineAnnealingLR', steps, 1e-6)
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        frames = [t.num_frames for t in loader.dataset.pipeline if 'num_frames' in t]
+        assert frames == [8, 8]

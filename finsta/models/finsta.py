@@ -307,6 +307,8 @@ class FinstaModel(BaseModel):
 
     def _node_dims(self) -> dict[str, int]:
         dims = dict(self.backbone.dims)
+        # only CLIP4Clip has a vector of a frame; elsewhere the losses' projections of it rest.
+        # They are built all the same: without them later losses would begin with other weights
         if self.backbone.embed_dim:
             dims['frame'] = self.backbone.embed_dim
         return dims

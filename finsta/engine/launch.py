@@ -16,8 +16,8 @@ from mmengine.config import Config
 
 from finsta.registry import DATASETS
 from finsta.utils import errors
+from finsta.utils.arguments import KeyValueAction
 from finsta.utils.compat import cpu_ddp_cfg, init_cpu_process_group
-from finsta.utils.key_values import KeyValueAction
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # a checkout has configs/ beside the package; an installed wheel has them inside it

@@ -8,8 +8,8 @@ from typing import Any
 
 from finsta.parsing.makers import check_parser
 from finsta.parsing.runner import ParseReport, RunOptions
+from finsta.utils.arguments import KeyValueAction, positive
 from finsta.utils.errors import add_debug_argument
-from finsta.utils.key_values import KeyValueAction
 
 _LISTED = 20
 
@@ -28,7 +28,7 @@ def add_run_arguments(parser: argparse.ArgumentParser, default_parser: str,
     run.add_argument('--workers', type=int, metavar='N',
                      help='processes, one thread each (default: one for every core; 0: this '
                      'process, for a GPU)')
-    run.add_argument('--batch-size', type=int, default=batch_size, metavar='N',
+    run.add_argument('--batch-size', type=positive, default=batch_size, metavar='N',
                      help='inputs handed to a parser at once (default: %(default)s)')
     run.add_argument('--overwrite', action='store_true',
                      help='parse again what the store has already')
@@ -53,14 +53,13 @@ def parser_config(args: argparse.Namespace, kind: str) -> dict[str, Any]:
 
 
 def run_options(args: argparse.Namespace) -> RunOptions:
-    """Options of the run; raises ValueError for impossible numbers."""
+    """Options of the run; raises ValueError for an impossible number."""
     workers = args.workers
     if workers is None:
         workers = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else (
             os.cpu_count() or 1)
-    if workers < 0 or args.batch_size < 1:
-        raise ValueError(f'--workers {workers} must be at least 0 and --batch-size '
-                         f'{args.batch_size} at least 1')
+    if workers < 0:
+        raise ValueError(f'--workers {workers} must be at least 0')
     return RunOptions(workers=workers, batch_size=args.batch_size, imports=tuple(args.imports),
                       overwrite=args.overwrite, retry_failed=args.retry_failed,
                       progress=not args.quiet)

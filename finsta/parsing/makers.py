@@ -19,10 +19,15 @@ def known_parsers(kind: str) -> list[str]:
                   if getattr(cls, 'kind', kind) == kind)
 
 
-def check_parser(name: str, given: Mapping[str, Any], kind: str) -> None:
+def check_parser(name: str, given: Mapping[str, Any], kind: str,
+                 options: tuple[str, str] = ('--parser', '--parser-args')) -> None:
     """Whether a parser can be built for this kind of input from these arguments.
 
     A parser of one's own may leave ``kind`` ('text' or 'video') out; it is then taken at its word.
+
+    Args:
+        name: in SG_PARSERS. given: its arguments. kind: 'text' or 'video'.
+        options: of the command, that the name and the arguments come from.
 
     Raises:
         ValueError: an unknown parser, one of the other kind, an argument that it does not take,
@@ -31,25 +36,25 @@ def check_parser(name: str, given: Mapping[str, Any], kind: str) -> None:
     cls = SG_PARSERS.get(name)
     others = f'{kind} parsers are {", ".join(known_parsers(kind))}'
     if cls is None:
-        raise ValueError(f'--parser: there is no parser {name}; {others}; --import MODULE brings '
-                         'one of your own')
+        raise ValueError(f'{options[0]}: there is no parser {name}; {others}; --import MODULE '
+                         'brings one of your own')
     if getattr(cls, 'kind', kind) != kind:
-        raise ValueError(f'--parser: {name} is a {cls.kind} parser; {others}')
+        raise ValueError(f'{options[0]}: {name} is a {cls.kind} parser; {others}')
     taken = inspect.signature(cls).parameters
     named = {k: p for k, p in taken.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
     open_ended = any(p.kind is p.VAR_KEYWORD for p in taken.values())
     if not open_ended and (unknown := sorted(set(given) - set(named))):
-        raise ValueError(f'--parser-args: {name} takes no {", ".join(unknown)}; it takes '
+        raise ValueError(f'{options[1]}: {name} takes no {", ".join(unknown)}; it takes '
                          f'{", ".join(named) or "none"}')
     lacking = [k for k, p in named.items() if p.default is p.empty and k not in given]
     if lacking:
-        raise ValueError(f'{name} needs {", ".join(lacking)}: give --parser-args '
+        raise ValueError(f'{name} needs {", ".join(lacking)}: give {options[1]} '
                          f'{" ".join(f"{k}=..." for k in lacking)}')
     for key in given:
         default = named[key].default if key in named else None
         if isinstance(default, int | float) and not isinstance(given[key], int | float):
             what = 'True or False' if isinstance(default, bool) else 'a number'
-            raise ValueError(f'--parser-args: {key}={given[key]!r} of {name} must be {what}')
+            raise ValueError(f'{options[1]}: {key}={given[key]!r} of {name} must be {what}')
 
 
 def maker_of(parser: Mapping[str, Any]) -> str:

@@ -30,6 +30,7 @@ def give_standard_library() -> None:
 def parse_args(argv=None):
     import argparse
 
+    from finsta.utils.arguments import positive
     from finsta.utils.errors import add_debug_argument
     parser = argparse.ArgumentParser(
         description=__doc__.split('\n', maxsplit=1)[0], epilog=__doc__.split('\n\n', 1)[1],
@@ -47,7 +48,7 @@ def parse_args(argv=None):
                         help='decode every row; exit status 1 if something is wrong')
     parser.add_argument('--html', metavar='PAGE', help='write drawings and numbers as one page')
     parser.add_argument('--json', metavar='FILE', help='write what is shown as JSON')
-    parser.add_argument('--limit', type=int, default=20, metavar='N',
+    parser.add_argument('--limit', type=positive, default=20, metavar='N',
                         help='labels listed, and graphs drawn without --key (default: 20)')
     add_debug_argument(parser)
     return parser.parse_args(argv)

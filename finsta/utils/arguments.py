@@ -1,9 +1,20 @@
-"""KEY=VALUE options of commands."""
+"""Values of command-line options."""
 
 import argparse
 from collections.abc import Sequence
 
 from mmengine.config import DictAction
+
+
+def positive(text: str) -> int:
+    """``type`` of an option that is at least 1."""
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f'{text!r} is no whole number') from None
+    if value < 1:
+        raise argparse.ArgumentTypeError(f'{text} must be at least 1')
+    return value
 
 
 class KeyValueAction(DictAction):

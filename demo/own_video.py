@@ -24,11 +24,10 @@ import torch
 
 from finsta.registry import MATCHERS, SG_PARSERS
 from finsta.structures import DynamicSceneGraph, HolisticSceneGraph, SceneGraph
+from finsta.utils.errors import add_debug_argument, errors_in_sentences
 from finsta.visualization import HtmlPage, alignment_rows
 
 QUICKSTART = Path('work_dirs/quickstart')
-# what a broken input or an absent package raises, each with a message for people
-INPUT_ERRORS = (OSError, ValueError, RuntimeError, ImportError, EOFError)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -47,14 +46,54 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--clip', metavar='FOLDER',
                         help='a CLIP-like model: matches words with image regions')
     parser.add_argument('--checkpoint', metavar='FOLDER',
-                        help=f'a saved backbone (default: the newest below {QUICKSTART}, if any)')
+                        help='a saved backbone, or the name of a shipped one (default: the '
+                        f'newest below {QUICKSTART}, if any)')
     parser.add_argument('--against', nargs='+', default=[], metavar='SENTENCE',
                         help='further sentences for the similarity table')
     parser.add_argument('--max-frames', type=int, default=32, metavar='N',
                         help='key frames analysed, spread over the video (default: %(default)s)')
-    parser.add_argument('--show', type=int, default=8, metavar='N',
-                        help='pictures on the page (default: %(default)s)')
+    parser.add_argument('--show', type=int, metavar='N',
+                        help='pictures on the page (default: 8, or all of fewer key frames)')
+    add_debug_argument(parser)
     return parser.parse_args(argv)
+
+
+def check(args: argparse.Namespace) -> None:
+    """Before anything is read: what cannot be, and what would do nothing.
+
+    Raises:
+        ValueError: options that contradict each other.
+        FileNotFoundError: no such video, or no saved backbone at --checkpoint.
+    """
+    args.sentence = ' '.join(args.sentence.split())
+    if not args.sentence:
+        raise ValueError('the sentence is empty; say what should be looked for, e.g. '
+                         '"a man throws a ball"')
+    if args.show is None:
+        args.show = max(1, min(8, args.max_frames))
+    if args.max_frames < 2 or args.show < 1:
+        raise ValueError(f'--max-frames {args.max_frames} must be at least 2 and --show '
+                         f'{args.show} at least 1')
+    if args.classes and not args.detector:
+        raise ValueError('--classes says what a --detector looks for; without one, moving regions '
+                         'are found, which have no class: give --detector FOLDER or leave '
+                         '--classes out')
+    if not Path(args.video).is_file():
+        raise FileNotFoundError(f'{args.video}: no such file')
+    if Path(args.out).is_dir():
+        raise IsADirectoryError(f'--out {args.out} is a folder; name a file, e.g. '
+                                f'{Path(args.out) / "own_video.html"}')
+    if args.checkpoint is not None:
+        from finsta.models.backbones.saved import find_saved
+        args.checkpoint = find_saved(args.checkpoint, '--checkpoint ')
+    else:
+        args.checkpoint = find_checkpoint()
+    if args.against and args.checkpoint is None:
+        raise ValueError('--against compares sentences by a backbone, and there is none: give '
+                         f'--checkpoint FOLDER (nothing is saved below {QUICKSTART})')
+    if args.show > args.max_frames:
+        print(f'note: --show {args.show}, but no more than the --max-frames {args.max_frames} key '
+              'frames can be shown', file=sys.stderr)
 
 
 def see(args: argparse.Namespace, tsg: SceneGraph
@@ -120,28 +159,19 @@ def build_page(args: argparse.Namespace, frames: np.ndarray, dsg: DynamicSceneGr
         'sentence parsed by': tsg.parser, 'matched by': hsg.matcher,
         'found': f'{len(found)} of {len(said)} objects and actions of the sentence'})
     page.add_video_panel(list(frames), dsg, tsg, hsg, rows, max_frames=args.show)
-    checkpoint = args.checkpoint or find_checkpoint()
-    if checkpoint:
+    if args.checkpoint is not None:
         sentences = [args.sentence, *args.against]
-        scores = similarities(checkpoint, frames, sentences)
+        scores = similarities(args.checkpoint, frames, sentences)
         page.add_table(['sentence', 'similarity'], list(zip(sentences, scores, strict=True)),
                        'Video-text similarity of the backbone', {'similarity': 'max'})
-        page.add_text(f'Backbone: {checkpoint}. The number means something beside that of '
+        page.add_text(f'Backbone: {args.checkpoint}. The number means something beside that of '
                       'another sentence (--against) only.', muted=True)
     return page
 
 
 def run(args: argparse.Namespace) -> Path:
     """Parse, match, draw; returns the page's path."""
-    args.sentence = ' '.join(args.sentence.split())
-    if not args.sentence:
-        raise ValueError('the sentence is empty; say what should be looked for, e.g. '
-                         '"a man throws a ball"')
-    if args.max_frames < 2 or args.show < 1:
-        raise ValueError(f'--max-frames {args.max_frames} must be at least 2 and --show '
-                         f'{args.show} at least 1')
-    if not Path(args.video).is_file():
-        raise FileNotFoundError(f'{args.video}: no such file')
+    check(args)
     tsg = SG_PARSERS.build(dict(type='RuleTextParser')).parse([args.sentence])[0]
     if not tsg.nodes:
         print('note: the text parser found no object and no action in the sentence; the page '
@@ -155,13 +185,8 @@ def run(args: argparse.Namespace) -> Path:
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    try:
+    with errors_in_sentences(args.debug):
         path = run(args)
-    except INPUT_ERRORS as error:
-        if os.environ.get('FINSTA_DEBUG'):
-            raise
-        print(f'error: {error}\n(FINSTA_DEBUG=1 shows where)', file=sys.stderr)
-        return 2
     print(f'{path}: {path.stat().st_size / 1e6:.1f} MB; open it in a browser')
     return 0
 

@@ -17,6 +17,8 @@ import time
 from pathlib import Path
 
 from finsta.apis.study import Arm, StepError, Study, Task, run_step
+from finsta.utils.arguments import positive
+from finsta.utils.errors import add_debug_argument, errors_in_sentences
 
 REPO = Path(__file__).resolve().parents[1]
 DATA = Path('data/synthvl/msvd')  # the data root of configs/synthvl
@@ -40,11 +42,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', default='work_dirs/quickstart', help='work directory')
     parser.add_argument('--size', default='small', choices=['tiny', 'small'],
                         help='of SynthVL, which is written to data/synthvl/msvd')
-    parser.add_argument('--jobs', type=int, default=min(2, os.cpu_count() or 1),
+    parser.add_argument('--jobs', type=positive, default=min(2, os.cpu_count() or 1),
                         help='steps at the same time')
     parser.add_argument('--scale', type=float, default=1.0,
                         help='length of every training, as a share (0.05 for a look)')
-    return parser.parse_args()
+    add_debug_argument(parser)
+    args = parser.parse_args()
+    if not 0 < args.scale <= 10:
+        parser.error(f'--scale {args.scale:g} must be above 0 and at most 10')
+    return args
 
 
 def data_steps(data: Path, size: str) -> list[tuple[str, list[str], Path]]:
@@ -117,6 +123,12 @@ def print_table(results: dict) -> list[list]:
 def main() -> None:
     args = parse_args()
     os.chdir(REPO)
+    with errors_in_sentences(args.debug):
+        run(args)
+
+
+def run(args: argparse.Namespace) -> None:
+    """All steps, the table, the page."""
     started, root, data = time.monotonic(), Path(args.out), DATA
     from tqdm import tqdm
     try:
@@ -136,6 +148,8 @@ def main() -> None:
                       args.jobs)
         results = study.run()
     except StepError as error:
+        if args.debug:
+            raise
         sys.exit(f'\nquickstart stopped: {error}\nRun it again to go on from there.')
     except KeyboardInterrupt:
         sys.exit('\nquickstart stopped by the keyboard; run it again to go on.')

@@ -24,7 +24,7 @@ from finsta.engine.launch import (
 )
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
     parser.add_argument('config', help='file, relative to here, the checkout or the package')
     parser.add_argument('checkpoint', nargs='?', help='.pth of a training, .safetensors, or the '
@@ -35,7 +35,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--dump', metavar='JSON', help='write the metrics to this file')
     parser.add_argument('--show-dir', help='write a picture per sample: frames and prediction')
     add_common_arguments(parser)
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def apply_flags(config: Config, args: argparse.Namespace) -> Config:
@@ -72,8 +72,8 @@ def run(config: Config, args: argparse.Namespace) -> dict[str, float]:
     return {key: float(value) for key, value in runner.test().items()}
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
     with errors_in_sentences(args.debug, args.config):
         config = apply_flags(load_config(args), args)
         prepare_distributed(config)

@@ -21,7 +21,7 @@ from finsta.engine.launch import (
 )
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
     parser.add_argument('config', help='file, relative to here, the checkout or the package')
     parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',
@@ -36,7 +36,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--deterministic', action='store_true',
                         help='deterministic algorithms only')
     add_common_arguments(parser)
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def apply_flags(config: Config, args: argparse.Namespace) -> Config:
@@ -75,8 +75,8 @@ def apply_flags(config: Config, args: argparse.Namespace) -> Config:
     return config
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
     with errors_in_sentences(args.debug, args.config):
         from finsta.engine.runner import FinstaRunner
         from finsta.models.backbones.saved import take_sizes

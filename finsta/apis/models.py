@@ -9,8 +9,8 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 from finsta.engine.checkpoint import load_weights
-from finsta.engine.config_check import check_config, config_mistakes_named, merge_options
-from finsta.engine.launch import CONFIG_ROOTS, find_config
+from finsta.engine.config_check import config_mistakes_named
+from finsta.engine.launch import CONFIG_ROOTS, read_config
 from finsta.models.backbones.saved import take_sizes
 from finsta.registry import MODELS
 
@@ -42,10 +42,7 @@ def get_config(name: str, options: dict | None = None) -> Config:
         FileNotFoundError: naming those that come closest.
         ConfigError: a key or type that nothing takes.
     """
-    config = Config.fromfile(find_config(name if name.endswith('.py') else f'{name}.py'))
-    merge_options(config, options or {})
-    check_config(config)
-    return config
+    return read_config(name if name.endswith('.py') else f'{name}.py', options or {})
 
 
 def get_model(name: str, pretrained: str | Path | None = None, zero_shot: bool = False,

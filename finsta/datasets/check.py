@@ -7,6 +7,7 @@ from typing import Any
 
 from finsta.datasets.base import VideoTextDataset
 from finsta.datasets.transforms.video import VideoError, open_video
+from finsta.utils.errors import add_debug_argument, errors_in_sentences
 
 
 def check_splits(dataset: type[VideoTextDataset], data_root: str | Path,
@@ -80,8 +81,16 @@ def check_command(dataset: type[VideoTextDataset], root: str, published: Mapping
     if captions:
         parser.add_argument('--captions', nargs='+', dest='ann_file', metavar='FILE',
                             help='caption files, relative to the root')
+    add_debug_argument(parser)
     args = vars(parser.parse_args())
-    report = check_splits(dataset, args.pop('root'), published, args.pop('open'), **args)
+    with errors_in_sentences(args.pop('debug')):
+        root = Path(args.pop('root'))
+        if not root.exists():
+            raise FileNotFoundError(f'there is no {root}; name the folder of the data set, whose '
+                                    f'layout tools/datasets/{dataset.name.lower()} describes')
+        if not root.is_dir():
+            raise NotADirectoryError(f'{root} is no folder; name the folder of the data set')
+        report = check_splits(dataset, root, published, args.pop('open'), **args)
     return 0 if print_report(dataset.name, report) else 1
 
 

@@ -7,18 +7,17 @@ import difflib
 import logging
 import os
 import sys
-import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import torch
-from mmengine.config import Config, DictAction
-from mmengine.logging import print_log
+from mmengine.config import Config
 
 from finsta.engine.config_check import check_config, merge_options
 from finsta.registry import DATASETS
-from finsta.structures import GraphError
+from finsta.utils import errors
+from finsta.utils.arguments import KeyValueAction
 from finsta.utils.compat import cpu_ddp_cfg, init_cpu_process_group
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -34,14 +33,14 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of both tools."""
     parser.add_argument('--work-dir', help='where logs and checkpoints go '
                         '(default: work_dirs/<name of the config>)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={},
+    parser.add_argument('--cfg-options', nargs='+', action=KeyValueAction, default={},
                         metavar='KEY=VALUE', help='change config values, e.g. '
                         'model.backbone.pretrained=/data/clip train_dataloader.batch_size=8')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'],
                         default='none', help='how the processes were started')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0,
                         help='given by some launchers')
-    parser.add_argument('--debug', action='store_true', help='show tracebacks of all errors')
+    errors.add_debug_argument(parser)
 
 
 def find_config(path: str) -> str:
@@ -76,18 +75,25 @@ def twin_of(config: str) -> str | None:
     return None
 
 
-def load_config(args: argparse.Namespace) -> Config:
-    """Config file + ``--cfg-options`` + work directory + launcher.
+def read_config(path: str, options: dict) -> Config:
+    """A config file with options; ``data_root`` among them moves all that lies in it.
 
     Raises:
+        FileNotFoundError: no such config; with those whose names come closest.
         ConfigError: a key or type that nothing takes.
     """
-    filename = find_config(args.config)
-    config = Config.fromfile(filename)
-    if 'data_root' in args.cfg_options and config.get('data_root'):
-        move_data(config, str(config.data_root), str(args.cfg_options['data_root']))
-    merge_options(config, args.cfg_options)
+    config = Config.fromfile(find_config(path))
+    if 'data_root' in options and config.get('data_root'):
+        move_data(config, str(config.data_root), str(options['data_root']))
+    merge_options(config, options)
     check_config(config)
+    return config
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """Config file + ``--cfg-options`` + work directory + launcher; see :func:`read_config`."""
+    filename = find_config(args.config)
+    config = read_config(filename, args.cfg_options)
     config.launcher = args.launcher
     if args.work_dir is not None:
         config.work_dir = args.work_dir
@@ -166,24 +172,10 @@ def data_named_too(config: Config, loader: str) -> Iterator[None]:
         raise
 
 
-@contextmanager
-def errors_in_sentences(debug: bool, config: str | None = None) -> Iterator[None]:
-    """Print what the user can mend (missing data, packages, bad files) and exit with code 2.
-
-    An error counts as such when it is a FileNotFoundError, an ImportError, an error class of this
-    package, or a ValueError that a line of this package raised; any other is a bug and keeps its
-    traceback. ``debug`` leaves all as they are. Where data are missing, the twin of ``config`` (a
-    config file) on the embedded world is named too.
-    """
-    try:
-        yield
-    except Exception as error:
-        if debug or not _is_worded(error):
-            raise
-        print_log(f'stopped by {type(error).__name__}', logger='current', level=10)
-        print(f'\nerror: {error}{_twin_sentence(error, config)}\n(--debug shows where this '
-              'happened)', file=sys.stderr)
-        sys.exit(2)
+def errors_in_sentences(debug: bool, config: str | None = None) -> AbstractContextManager[None]:
+    """:func:`finsta.utils.errors.errors_in_sentences`; where data are missing, the twin of
+    ``config`` (a config file) on the embedded world is named too."""
+    return errors.errors_in_sentences(debug, lambda error: _twin_sentence(error, config))
 
 
 def _twin_sentence(error: Exception, config: str | None) -> str:
@@ -192,16 +184,3 @@ def _twin_sentence(error: Exception, config: str | None) -> str:
         return ''
     twin = twin_of(config)
     return f'.\nThe twin of this config there: python tools/train.py {twin}' if twin else ''
-
-
-def _is_worded(error: Exception) -> bool:
-    if isinstance(error, FileNotFoundError | GraphError):
-        return True
-    if isinstance(error, ImportError):
-        # a missing package can be installed; a missing part of this one is a bug
-        return (error.name or '').split('.')[0] != PACKAGE.name
-    if type(error).__module__.split('.')[0] == 'finsta':
-        return True
-    frames = traceback.extract_tb(error.__traceback__)
-    raised_here = bool(frames) and Path(frames[-1].filename).resolve().is_relative_to(PACKAGE)
-    return isinstance(error, ValueError) and raised_here

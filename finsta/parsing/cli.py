@@ -1,19 +1,15 @@
 """Arguments and final words that the scene-graph tools share."""
 
 import argparse
-import contextlib
-import inspect
 import json
 import os
-import sys
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from mmengine.config import DictAction
-
+from finsta.parsing.makers import check_parser
 from finsta.parsing.runner import ParseReport, RunOptions
-from finsta.registry import SG_PARSERS
-from finsta.structures import GraphError
+from finsta.utils.arguments import KeyValueAction, positive
+from finsta.utils.errors import add_debug_argument
 
 _LISTED = 20
 
@@ -24,7 +20,7 @@ def add_run_arguments(parser: argparse.ArgumentParser, default_parser: str,
     parser.add_argument('--out', required=True, metavar='STORE', help='folder of the graph store')
     parser.add_argument('--parser', default=default_parser, metavar='TYPE',
                         help='registered parser (default: %(default)s)')
-    parser.add_argument('--parser-args', nargs='+', action=DictAction, default={},
+    parser.add_argument('--parser-args', nargs='+', action=KeyValueAction, default={},
                         metavar='KEY=VALUE', help='arguments of the parser')
     parser.add_argument('--import', nargs='+', default=[], dest='imports', metavar='MODULE',
                         help='modules that register a parser of your own')
@@ -32,7 +28,7 @@ def add_run_arguments(parser: argparse.ArgumentParser, default_parser: str,
     run.add_argument('--workers', type=int, metavar='N',
                      help='processes, one thread each (default: one for every core; 0: this '
                      'process, for a GPU)')
-    run.add_argument('--batch-size', type=int, default=batch_size, metavar='N',
+    run.add_argument('--batch-size', type=positive, default=batch_size, metavar='N',
                      help='inputs handed to a parser at once (default: %(default)s)')
     run.add_argument('--overwrite', action='store_true',
                      help='parse again what the store has already')
@@ -40,35 +36,30 @@ def add_run_arguments(parser: argparse.ArgumentParser, default_parser: str,
                      help='try again what failed in an earlier run')
     run.add_argument('--json', metavar='FILE', help='write the summary there, with all failures')
     run.add_argument('--quiet', action='store_true', help='no progress bar')
+    add_debug_argument(parser)
 
 
-def parser_config(args: argparse.Namespace) -> dict[str, Any]:
-    """Config of the parser asked for; imports the modules that register it.
+def parser_config(args: argparse.Namespace, kind: str) -> dict[str, Any]:
+    """Config of the 'text' or 'video' parser asked for; imports the modules that register it.
 
     Raises:
-        ValueError: for a key of ``--parser-args`` that the parser does not take.
+        ValueError: for a parser of the other kind or none, and for a key of ``--parser-args`` that
+            it does not take or that is lacking.
     """
     for name in args.imports:
         __import__(name)
-    kind = SG_PARSERS.get(args.parser)
-    if kind is not None:   # an unknown one is named when it is built
-        taken = inspect.signature(kind).parameters
-        open_ended = any(p.kind is p.VAR_KEYWORD for p in taken.values())
-        if not open_ended and (unknown := sorted(set(args.parser_args) - set(taken))):
-            raise ValueError(f'--parser-args: {args.parser} takes no {", ".join(unknown)}; it '
-                             f'takes {", ".join(taken) or "none"}')
+    check_parser(args.parser, args.parser_args, kind)
     return dict(type=args.parser, **args.parser_args)
 
 
 def run_options(args: argparse.Namespace) -> RunOptions:
-    """Options of the run; raises ValueError for impossible numbers."""
+    """Options of the run; raises ValueError for an impossible number."""
     workers = args.workers
     if workers is None:
         workers = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else (
             os.cpu_count() or 1)
-    if workers < 0 or args.batch_size < 1:
-        raise ValueError(f'--workers {workers} must be at least 0 and --batch-size '
-                         f'{args.batch_size} at least 1')
+    if workers < 0:
+        raise ValueError(f'--workers {workers} must be at least 0')
     return RunOptions(workers=workers, batch_size=args.batch_size, imports=tuple(args.imports),
                       overwrite=args.overwrite, retry_failed=args.retry_failed,
                       progress=not args.quiet)
@@ -90,6 +81,7 @@ def finish(args: argparse.Namespace, report: ParseReport | None,
             print(f'  ... and {report.failed - _LISTED} more; '
                   f'tools/scene_graphs/inspect.py {args.out} --failures lists them')
     if args.json:
+        Path(args.json).parent.mkdir(parents=True, exist_ok=True)
         with open(args.json, 'w', encoding='utf-8') as file:
             json.dump(summary, file, indent=1)
             file.write('\n')
@@ -107,16 +99,3 @@ def _sentence(report: ParseReport) -> str:
 def _short(key: str, limit: int = 80) -> str:
     key = ' '.join(key.split())
     return key if len(key) <= limit else key[:limit - 3] + '...'
-
-
-@contextlib.contextmanager
-def errors_in_sentences() -> Iterator[None]:
-    """A mistake in the call ends in one sentence and status 2, not in a traceback."""
-    try:
-        yield
-    except (GraphError, ValueError, KeyError, TypeError, ImportError, OSError) as error:
-        if os.environ.get('FINSTA_DEBUG'):
-            raise
-        text = error.args[0] if isinstance(error, KeyError) and error.args else error
-        print(f'error: {text}\n(FINSTA_DEBUG=1 shows where)', file=sys.stderr)
-        raise SystemExit(2) from error

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from finsta.parsing.makers import GOLD
 from finsta.parsing.store import GraphStore
 from finsta.registry import DATASETS
 from finsta.structures import DynamicSceneGraph, GraphError, SceneGraph
@@ -101,20 +102,23 @@ def texts_of_config(config: Any, splits: Iterable[str] = ('train', 'val', 'test'
     return list(texts)
 
 
-def import_gold(folder: str | os.PathLike, store: GraphStore, table: str) -> dict[str, int]:
+def import_gold(folder: str | os.PathLike, store: GraphStore, table: str,
+                overwrite: bool = False) -> dict[str, int]:
     """Copy gold graphs (``gold/videos.jsonl.gz``, ``gold/texts.jsonl.gz``) into a store.
 
     Args:
         folder: the ``gold`` folder, or the data set's folder above it.
         store: opened with ``readonly=False``.
         table: 'texts' (stored by (video, text)) or 'videos'.
+        overwrite: into a store that holds parsed graphs too.
 
     Returns:
         Counts ``imported`` and ``failed``; a bad row is a failure of the store, with its line.
 
     Raises:
         FileNotFoundError: if the file is absent.
-        AnnotationError: if the archive is damaged; the rows before that are imported.
+        AnnotationError: if the archive is damaged or no UTF-8; the rows before that are imported.
+        ValueError: if the store holds parsed graphs, and ``overwrite`` is not set.
     """
     folder = Path(folder)
     name = f'{table}.jsonl.gz'
@@ -122,6 +126,7 @@ def import_gold(folder: str | os.PathLike, store: GraphStore, table: str) -> dic
     if path is None:
         raise FileNotFoundError(f'no {name} in {folder} nor in {folder / "gold"}; SynthVL writes '
                                 'it beside the videos (tools/datasets/make_synthvl.py)')
+    store.begin(table[:-1], GOLD, replace=overwrite)
     counts = {'imported': 0, 'failed': 0}
     for number, line in enumerate(_packed_lines(path), 1):
         where = f'{path.name}, line {number}'
@@ -148,6 +153,6 @@ def _packed_lines(path: Path) -> Iterator[str]:
     try:
         with gzip.open(path, 'rt', encoding='utf-8', newline='\n') as file:
             yield from file
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise AnnotationError(path, f'the archive is damaged ({error})',
                               remedy='fetch or generate it again') from error

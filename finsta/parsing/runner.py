@@ -21,6 +21,7 @@ from typing import Any
 
 from mmengine.logging import print_log
 
+from finsta.parsing.makers import maker_of
 from finsta.parsing.store import GraphStore
 from finsta.registry import SG_PARSERS
 from finsta.utils.errors import input_errors
@@ -88,6 +89,10 @@ def parse_texts(texts: Iterable[str], parser: dict, store: GraphStore,
         texts: sentences or short paragraphs; repeated ones are parsed once.
         parser: config of an SG_PARSERS text parser.
         store: opened with ``readonly=False``.
+
+    Raises:
+        ValueError: if the store holds text graphs of another parser or of other arguments, and
+            ``options.overwrite`` is not set.
     """
     return _Run('text', {text: text for text in texts}, parser, store, options).run()
 
@@ -101,7 +106,8 @@ def parse_videos(videos: Iterable[str | os.PathLike], parser: dict, store: Graph
     under that folder (WebVid-like corpora, where file names repeat across folders).
 
     Raises:
-        ValueError: if two files have the same id, or one does not lie under ``root``.
+        ValueError: if two files have the same id, one does not lie under ``root``, or the store
+            holds video graphs made otherwise, as for :func:`parse_texts`.
     """
     paths: dict[str, str] = {}
     for video in videos:
@@ -124,6 +130,7 @@ def list_videos(source: str | os.PathLike) -> list[str]:
 
     Raises:
         FileNotFoundError: if the source is absent, or a folder has no video.
+        ValueError: if a list is empty, or no text.
     """
     source = Path(source)
     if source.is_dir():
@@ -137,8 +144,16 @@ def list_videos(source: str | os.PathLike) -> list[str]:
         raise FileNotFoundError(f'no such folder, list or video: {source}')
     if source.suffix.lower() in VIDEO_EXTENSIONS:
         return [str(source)]
-    lines = source.read_text(encoding='utf-8').splitlines()
-    return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    try:
+        lines = source.read_text(encoding='utf-8').splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{source}: no video by its name (videos end in '
+                         f'{", ".join(sorted(VIDEO_EXTENSIONS))}), and as a list of paths it is '
+                         f'not UTF-8 ({error})') from error
+    found = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    if not found:
+        raise ValueError(f'{source}: a list without a path; write one a line')
+    return found
 
 
 class _Run:
@@ -148,6 +163,7 @@ class _Run:
                  options: RunOptions) -> None:
         self.kind, self.store, self.options, self.parser = kind, store, options, parser
         self.report = ParseReport(kind, str(store.root), len(items), workers=options.workers)
+        store.begin(kind, maker_of(parser), replace=options.overwrite)
         known = store.has_text if kind == 'text' else store.has_video
         failed = {f.key: f.reason for f in store.failures if f.kind == kind}
         self.todo: list[tuple[str, str]] = []
@@ -275,6 +291,10 @@ def _start_worker(kind: str, parser: dict, imports: Sequence[str], threads: int 
         for name in imports:
             importlib.import_module(name)
         _worker['parser'] = SG_PARSERS.build(dict(parser))
+    except ValueError as error:
+        # the parser is perhaps the user's own: say here, where it counts as a sentence, what it is
+        _worker['error'] = ValueError(f'{parser["type"]} cannot be made: {error}')
+        _worker['error'].__cause__ = error
     except Exception as error:
         _worker['error'] = error
 

@@ -40,8 +40,8 @@ def read_bytes(path: str | Path) -> bytes:
     """Content of a plain or packed file.
 
     Raises:
-        FileNotFoundError: naming the path. AnnotationError: a damaged archive, a zip without the
-            member, more than ``MAX_BYTES``.
+        FileNotFoundError, IsADirectoryError: naming the path. AnnotationError: a damaged archive,
+            a zip without the member, more than ``MAX_BYTES``.
     """
     path = Path(path)
     if not path.exists() and Path(f'{path}.gz').is_file():
@@ -57,6 +57,8 @@ def read_bytes(path: str | Path) -> bytes:
             return _bounded(path, file)
     except FileNotFoundError:
         raise FileNotFoundError(f'no annotation file {path}') from None
+    except IsADirectoryError:
+        raise IsADirectoryError(f'{path} is a folder; name the file in it') from None
     except (gzip.BadGzipFile, zipfile.BadZipFile, EOFError, zlib.error) as error:
         raise AnnotationError(path, f'the archive is damaged ({error})',
                               remedy='fetch it again') from error

@@ -54,7 +54,8 @@ class ShardFormat:
 
 
 def write_shard(fmt: ShardFormat, folder: Path, table: str, number: int,
-                rows: Sequence[Mapping[str, Any]]) -> Path:
+                rows: Sequence[Mapping[str, Any]],
+                metadata: Mapping[str, str] | None = None) -> Path:
     """Write rows as one new shard of a table.
 
     Args:
@@ -62,6 +63,7 @@ def write_shard(fmt: ShardFormat, folder: Path, table: str, number: int,
         table: key of ``fmt.tables``.
         number: place in the order of shards; a later shard's row hides an earlier one's.
         rows: column values.
+        metadata: key-value pairs of this shard beside those of ``fmt``.
 
     Returns:
         Path of the finished shard.
@@ -71,7 +73,8 @@ def write_shard(fmt: ShardFormat, folder: Path, table: str, number: int,
     folder.mkdir(parents=True, exist_ok=True)
     schema = pa.schema(
         [(name, getattr(pa, kind)()) for name, kind in fmt.tables[table].items()],
-        metadata={fmt.key: str(fmt.version), _TABLE_KEY: table, **fmt.metadata})
+        metadata={fmt.key: str(fmt.version), _TABLE_KEY: table, **fmt.metadata,
+                  **(metadata or {})})
     # the random part keeps two writers of one store from taking the same name
     final = folder / f'{table}-{number:06d}-{uuid.uuid4().hex[:8]}.parquet'
     aside = folder / f'.{final.name}.tmp'

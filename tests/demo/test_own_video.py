@@ -99,11 +99,14 @@ def test_similarity_with_a_saved_backbone(demo, clip, tmp_path, monkeypatch):
     import finsta.models.backbones as backbones
     loaded = []
     monkeypatch.setattr(backbones, 'load_backbone', lambda f: loaded.append(f) or Backbone())
+    from finsta.models.backbones.checkpoint import FORMAT
+    (tmp_path / 'mine').mkdir()
+    (tmp_path / 'mine' / 'config.json').write_text(json.dumps({'format': FORMAT}))
     page = tmp_path / 'page.html'
     assert demo.main([str(clip), 'a red circle', '--out', str(page), '--checkpoint', 'mine',
                       '--against', 'a blue circle is here']) == 0
     html = page.read_text(encoding='utf-8')
-    assert loaded == ['mine'] and '>0.12<' in html and '<b>0.21</b>' in html
+    assert loaded == [Path('mine')] and '>0.12<' in html and '<b>0.21</b>' in html
 
 
 def test_newest_checkpoint_is_found(demo, tmp_path):
@@ -128,10 +131,55 @@ def test_newest_checkpoint_is_found(demo, tmp_path):
 def test_bad_input_ends_in_a_sentence(demo, clip, tmp_path, capsys, video, sentence, message):
     (tmp_path / 'empty.mp4').write_bytes(b'')
     (tmp_path / 'text.avi').write_text('this is no video\n' * 50)
-    assert demo.main([str(tmp_path / video), sentence, '--out', 'page.html']) == 2
+    assert status(demo, [str(tmp_path / video), sentence, '--out', 'page.html']) == 2
     err = capsys.readouterr().err
-    assert err.startswith('error: ') and message in err
+    assert err.startswith('\nerror: ') and message in err and 'Traceback' not in err
     assert not (tmp_path / 'page.html').exists()
+
+
+def status(demo, argv):
+    """Exit code of a call that ends in a sentence."""
+    with pytest.raises(SystemExit) as end:
+        demo.main(argv)
+    return end.value.code
+
+
+@pytest.mark.parametrize(('options', 'message'), [
+    (['--classes', 'dog'], 'give --detector FOLDER or leave --classes out'),
+    (['--against', 'a dog'], '--against compares sentences by a backbone, and there is none'),
+    (['--max-frames', '1'], '--max-frames 1 must be at least 2'),
+    (['--show', '0'], '--show 0 at least 1'),
+    (['--checkpoint', 'none'], "--checkpoint 'none': no saved backbone in none or "),
+    (['--checkpoint', 'folder'], "--checkpoint 'folder': no saved backbone in folder or "),
+    (['--checkpoint', 'broken'], 'config.json is not a JSON object'),
+    (['--out', 'folder'], '--out folder is a folder; name a file, e.g. folder/own_video.html'),
+    (['--out', 'disc.mp4/page.html'], 'disc.mp4'),
+    (['--detector', 'none'], 'detector=none: no model can be read there'),
+    (['--clip', 'none'], 'folder=none: no model can be read there'),
+])
+def test_options_that_cannot_be_or_would_do_nothing(demo, clip, tmp_path, capsys, options,
+                                                    message):
+    (tmp_path / 'folder').mkdir()
+    (tmp_path / 'broken').mkdir()
+    (tmp_path / 'broken' / 'config.json').write_text('{')
+    assert status(demo, [str(clip), 'a circle', *options]) == 2
+    err = capsys.readouterr().err
+    assert message in err and 'Traceback' not in err
+
+
+def test_debug_shows_the_traceback(demo, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        demo.main([str(tmp_path / 'gone.mp4'), 'a circle', '--debug'])
+
+
+def test_more_pictures_than_key_frames_are_noted(demo, clip, tmp_path, capsys):
+    page = tmp_path / 'new' / 'folder' / 'page.html'
+    assert demo.main([str(clip), 'a circle', '--max-frames', '3', '--show', '5', '--out',
+                      str(page)]) == 0
+    assert 'note: --show 5, but no more than the --max-frames 3' in capsys.readouterr().err
+    assert page.read_text(encoding='utf-8').count('data:image/') == 3
+    assert demo.main([str(clip), 'a circle', '--max-frames', '3']) == 0
+    assert 'note' not in capsys.readouterr().err
 
 
 def test_sentence_without_any_node_still_gives_a_page(demo, clip, tmp_path, capsys):
@@ -233,13 +281,13 @@ def test_the_first_error_of_a_detector_is_the_one_shown(real_demo, folders, clip
     """Not that of a second try with other options."""
     config = Path(folders['closed'], 'preprocessor_config.json')
     config.write_text(json.dumps({'image_processor_type': 'NoSuchProcessor'}))
-    assert real_demo.main([str(clip), SAID, '--detector', folders['closed']]) == 2
+    assert status(real_demo, [str(clip), SAID, '--detector', folders['closed']]) == 2
     err = capsys.readouterr().err
     assert 'NoSuchProcessor' in err or 'image processor' in err
     assert 'fixed classes' not in err
 
 
 def test_classes_for_a_detector_that_has_its_own_are_refused(real_demo, folders, clip, capsys):
-    assert real_demo.main([str(clip), SAID, '--detector', folders['closed'],
-                           '--classes', 'bird']) == 2
+    assert status(real_demo, [str(clip), SAID, '--detector', folders['closed'],
+                              '--classes', 'bird']) == 2
     assert 'fixed classes' in capsys.readouterr().err

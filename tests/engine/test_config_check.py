@@ -1,6 +1,8 @@
 """A mistake in a config or an option is named with its place and what comes closest."""
 
+import importlib.util
 import re
+from pathlib import Path
 
 import pytest
 from mmengine.config import Config
@@ -14,6 +16,7 @@ from finsta.engine.config_check import (
 )
 from finsta.registry import MODELS
 
+REPO = Path(__file__).resolve().parents[2]
 POSTTRAIN = 'configs/synthvl/posttrain_msvd.py'
 
 
@@ -106,3 +109,17 @@ def test_a_mistake_in_the_code_keeps_its_traceback(config):
     with pytest.raises(TypeError, match='foo') as found, config_mistakes_named(config):
         check_config(config, foo=1)
     assert found.type is TypeError
+
+
+@pytest.mark.parametrize('tool', ['print_config', 'cache_features'])
+def test_every_tool_reads_options_alike(tool, capsys):
+    """Not tools/train.py alone: the same sentence, and data_root moves all that lies in it."""
+    spec = importlib.util.spec_from_file_location(tool, REPO / f'tools/misc/{tool}.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with pytest.raises(SystemExit) as left:
+        module.main([POSTTRAIN, '--cfg-options', 'max_iters=3'])
+    assert left.value.code == 2 and 'would change nothing' in capsys.readouterr().err
+    if tool == 'print_config':
+        module.main([POSTTRAIN, '--cfg-options', 'data_root=elsewhere'])
+        assert 'data/synthvl/msvd' not in capsys.readouterr().out

@@ -71,7 +71,7 @@ def test_value_errors_of_the_package_are_sentences_too(capsys):
     assert 'training set is empty' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('error', [ValueError('elsewhere'), KeyError('x'),
+@pytest.mark.parametrize('error', [TypeError('elsewhere'), KeyError('x'),
                                    ImportError('broken', name='finsta.nothing')])
 def test_bugs_keep_their_traceback(error):
     with pytest.raises(type(error)), errors_in_sentences(debug=False):

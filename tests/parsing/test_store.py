@@ -288,3 +288,49 @@ def _damaged(path):
     def read(group):
         raise DamagedShard(f'{path}: a page is damaged')
     return read
+
+
+def test_rows_say_what_made_them(tmp_path):
+    store = GraphStore(tmp_path, readonly=False)
+    store.begin('text', 'A')
+    store.put_text('one', SceneGraph())
+    store.put_text('two', SceneGraph())
+    store.begin('video', 'V')                    # writes what waits as the work of A
+    store.put_video('clip', DynamicSceneGraph((SceneGraph(),), (0.0,)))
+    store.flush()
+    again = GraphStore(tmp_path, readonly=False)
+    assert again.makers('text') == ['A'] and again.makers('video') == ['V']
+    with pytest.raises(ValueError, match=r'holds text graphs of A, not of B alone; .*--overwrite'):
+        again.begin('text', 'B')
+    again.begin('text', 'A')
+    again.begin('text', 'B', replace=True)
+    again.put_text('one', SceneGraph())
+    again.flush()
+    assert again.makers('text') == ['A', 'B']
+    with pytest.raises(ValueError, match='of A and B, not of B alone'):
+        again.begin('text', 'B')
+    again.begin('text', 'B', replace=True)
+    again.put_text('two', SceneGraph())
+    again.flush()
+    assert GraphStore(tmp_path).makers('text') == ['B']
+    with pytest.raises(PermissionError, match='opened for reading'):
+        GraphStore(tmp_path).begin('text', 'B')
+
+
+def test_rows_of_an_unknown_maker_are_taken_as_they_are(tmp_path):
+    """Stores from before makers were noted."""
+    with GraphStore(tmp_path, readonly=False) as store:
+        store.put_text('old', SceneGraph())
+    store = GraphStore(tmp_path, readonly=False)
+    assert store.makers('text') == [] and store.get_text('old') == SceneGraph()
+    store.begin('text', 'A')
+    store.put_text('new', SceneGraph())
+    store.flush()
+    assert GraphStore(tmp_path).makers('text') == ['A'] and GraphStore(tmp_path).num_texts == 2
+
+
+def test_a_file_is_no_store(tmp_path):
+    (tmp_path / 'store').write_text('')
+    for readonly in (True, False):
+        with pytest.raises(NotADirectoryError, match='store is a file, where a graph store'):
+            GraphStore(tmp_path / 'store', readonly=readonly)

@@ -143,7 +143,7 @@ def test_a_small_checkpoint_is_converted(tool, tmp_path):
     del state[block + 'v_bias']
     torch.save(state, tmp_path / 'released.pth')
     with pytest.raises(CheckpointError, match=r'q_bias stands without .*v_bias'):
-        tool['main'](command)
+        tool['main']([*command, '--overwrite', '--debug'])
 
 
 # num_queries, embed_dim and the data's size; vision, text, adapter and tokeniser are the folder's

@@ -38,7 +38,10 @@ def run(world, tmp_path, capsys):
 
     def call(*args, data=world, status=0):
         out = tmp_path / 'out.json'
-        got = tool.main(['--data', str(data), '--json', str(out), *map(str, args)])
+        try:
+            got = tool.main(['--data', str(data), '--json', str(out), *map(str, args)])
+        except SystemExit as end:
+            got = end.code
         printed = capsys.readouterr()
         assert got == status, printed.err
         return (json.loads(out.read_text()), printed.out) if status == 0 else printed.err
@@ -119,7 +122,7 @@ def test_a_parser_without_pixels_and_a_folder_without_videos_are_named(run, worl
     (tmp_path / 'gold').mkdir()
     (tmp_path / 'gold' / 'videos.jsonl.gz').write_bytes(
         (world / 'gold' / 'videos.jsonl.gz').read_bytes())
-    assert 'make_synthvl.py' in run(*gold_parser(world), data=tmp_path, status=1)
+    assert 'make_synthvl.py' in run(*gold_parser(world), data=tmp_path, status=2)
 
 
 def test_corrupted_gold_is_scored_per_knob(run):

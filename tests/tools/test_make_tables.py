@@ -29,6 +29,13 @@ def cell(*values: float, sd: float = 0.0) -> dict:
     return {'mean': sum(values) / len(values), 'sd': sd, 'values': list(values)}
 
 
+def refused(root: Path) -> int:
+    """Exit code of a call that ends in a sentence."""
+    with pytest.raises(SystemExit) as end:
+        make_tables.main(['--root', str(root)])
+    return end.value.code
+
+
 STUDY = {'command': 'python x.py', 'commit': 'abc', 'results': {
     'plain': {'videoqa': {'qa/acc': cell(10.0, 12.0, sd=1.41)}, 'retrieval': {},
               'pairs': {'pairs/mean_group': cell(30.0), 'pairs/order_group': cell(25.0),
@@ -89,7 +96,7 @@ def test_provenance_keeps_figures_in_columns_of_their_own(tmp_path):
     ('<!-- table: configs:none -->\n<!-- end table -->', 'metafile.yml')])
 def test_a_mistake_is_named(tmp_path, capsys, text, said):
     (tmp_path / 'page.md').write_text(text)
-    assert make_tables.main(['--root', str(tmp_path)]) == 2
+    assert refused(tmp_path) == 2
     error = capsys.readouterr().err
     assert said in error
 
@@ -98,7 +105,7 @@ def test_a_damaged_metafile_is_named(tmp_path, capsys):
     (tmp_path / 'configs/m').mkdir(parents=True)
     (tmp_path / 'configs/m/metafile.yml').write_text('Models:\n- {Task: a: b}\n')
     page(tmp_path, 'configs:m')
-    assert make_tables.main(['--root', str(tmp_path)]) == 2
+    assert refused(tmp_path) == 2
     assert 'metafile.yml is no YAML' in capsys.readouterr().err
 
 
@@ -106,5 +113,5 @@ def test_a_damaged_result_is_named(tmp_path, capsys):
     result(tmp_path, 'mine', STUDY)
     (tmp_path / 'docs/en/results/mine.json').write_text('{"results": ')
     page(tmp_path, 'study:mine')
-    assert make_tables.main(['--root', str(tmp_path)]) == 2
+    assert refused(tmp_path) == 2
     assert 'mine.json is no JSON' in capsys.readouterr().err

@@ -26,8 +26,9 @@ from finsta.structures import DynamicSceneGraph, Node, SceneGraph
 @SG_PARSERS.register_module()
 class FirstWordParser:
     """First word is the object; some words misbehave; it stands still when it has had enough."""
-    def __init__(self, delay=0.0, most=1000000):
-        self.delay, self.left = delay, most
+    def __init__(self, ending=''):
+        self.delay = float(os.environ.get('TEST_DELAY', 0))
+        self.left, self.ending = int(os.environ.get('TEST_MOST', 1000000)), ending
     def parse(self, texts):
         out = []
         for text in texts:
@@ -37,15 +38,17 @@ class FirstWordParser:
                 os._exit(3)
             if 'refuse' in text:
                 raise ValueError('not my language')
-            word = (text.split() or [''])[0]
+            word = (text.split() or [''])[0] + self.ending
             nodes = (Node('object', word),) if word else ()
             out.append(SceneGraph(nodes, (), text, 'FirstWordParser/1'))
         return out
 
 @SG_PARSERS.register_module()
 class FileSizeParser:
-    def __init__(self, delay=0.0, most=1000000):
-        self.delay, self.left = delay, most
+    kind = 'video'
+    def __init__(self, ending=''):
+        self.delay = float(os.environ.get('TEST_DELAY', 0))
+        self.left, self.ending = int(os.environ.get('TEST_MOST', 1000000)), ending
     def read(self, path):
         self.left -= 1
         time.sleep(self.delay if self.left >= 0 else 3600)
@@ -147,8 +150,9 @@ def test_one_bad_text_or_a_dying_worker_costs_nothing_else(folder, call):
     assert 'please die' in listed and '2 not parsed' in listed
 
 
-def slow_run(folder, *args, tool='parse_text'):
-    """A tool in a process of its own that flushes often, so that shards appear soon."""
+def slow_run(folder, *args, tool='parse_text', delay=0.1, most=1000000):
+    """A tool in a process of its own that flushes often, so that shards appear soon; its parsers
+    wait ``delay`` seconds each time and stand still after ``most`` times."""
     script = folder / 'often.py'
     script.write_text(
         f'import runpy, sys\nsys.path.insert(0, {str(TOOLS)!r})\n'
@@ -158,7 +162,8 @@ def slow_run(folder, *args, tool='parse_text'):
         '        0.3 if v == 10.0 else v for v in RunOptions.__init__.__defaults__)\n'
         f'    runpy.run_path({str(TOOLS / f"{tool}.py")!r}, run_name="__main__")\n')
     return subprocess.Popen([sys.executable, str(script), *map(str, args)], cwd=folder,
-                            env=command(folder, 'parse_text')['env'],
+                            env=command(folder, 'parse_text')['env'] | {
+                                'TEST_DELAY': str(delay), 'TEST_MOST': str(most)},
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -167,7 +172,7 @@ def test_killed_run_resumes(folder, call):
     lines = [f'word{i} runs' for i in range(60)]
     (folder / 'mine.txt').write_text('\n'.join(lines))
     args = ('--texts', 'mine.txt', '--out', 'store', '--batch-size', '1', *TEXT)
-    run = slow_run(folder, *args, '--workers', '0', '--parser-args', 'delay=0.1', 'most=20')
+    run = slow_run(folder, *args, '--workers', '0', delay=0.1, most=20)
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end and len(list((folder / 'store').glob('texts/*.parquet'))) < 2:
         time.sleep(0.05)
@@ -189,8 +194,7 @@ def test_videos_killed_with_two_workers_and_resumed_equal_the_uninterrupted_run(
         (folder / 'clips' / f'{name}.mp4').write_bytes(b'x' * (i + 1) if i % 7 else b'')
     args = ('--videos', 'clips', '--import', 'parsers_of_test', '--parser', 'FileSizeParser',
             '--quiet', '--workers', '2')
-    run = slow_run(folder, *args, '--out', 'store', '--parser-args', 'delay=0.2',
-                   'most=10', tool='parse_video')
+    run = slow_run(folder, *args, '--out', 'store', tool='parse_video', delay=0.2, most=10)
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end and len(list((folder / 'store').glob('videos/*.parquet'))) < 2:
         time.sleep(0.05)
@@ -212,7 +216,7 @@ def test_videos_killed_with_two_workers_and_resumed_equal_the_uninterrupted_run(
 def test_workers_end_when_the_parent_is_killed(folder):
     (folder / 'mine.txt').write_text('\n'.join(f'word{i}' for i in range(400)))
     run = slow_run(folder, '--texts', 'mine.txt', '--out', 'store', '--workers', 1,
-                   '--batch-size', 1, *TEXT, '--parser-args', 'delay=0.2')
+                   '--batch-size', 1, *TEXT, delay=0.2)
     if not Path(f'/proc/{run.pid}/task/{run.pid}/children').exists():
         run.kill()
         pytest.skip('needs /proc')
@@ -282,6 +286,9 @@ def test_gold_graphs(folder, call):
         'parse_text', '--gold', 'world', '--out', 'store')
     assert '1 gold graphs imported' in call('parse_video', '--gold', 'world', '--out',
                                             'store')
+    (folder / 'mine.txt').write_text('dogs run\n')
+    assert 'holds text graphs of gold graphs, not of FirstWordParser' in call(
+        'parse_text', '--texts', 'mine.txt', '--out', 'store', '--workers', 0, *TEXT, status=2)
     store = GraphStore(folder / 'store')
     assert store.get_text('a circle', 'v') == tsg and store.get_text('a circle') is None
     assert store.get_video('v') == dsg
@@ -321,6 +328,22 @@ def test_texts_of_a_config(folder, call):
 @pytest.mark.parametrize(('args', 'message'), [
     ((), 'nothing to parse'),
     (('--ann', 'none.json'), 'none.json'),
+    (('--ann', 'folder'), 'folder is a folder; name the file in it'),
+    (('--texts', 'none.txt'), 'none.txt'),
+    (('--texts', 'latin.txt'), 'latin.txt: is not UTF-8'),
+    (('--texts', 'empty.txt'), 'empty.txt: holds no text; write one a line'),
+    (('--texts', 'mine.txt', '--gold', '.'), '--gold imports graphs instead of parsing'),
+    (('--dataset-config', 'none.py'), 'there is no config none.py'),
+    (('--texts', 'mine.txt', '--parser', 'MotionVideoParser'),
+     'MotionVideoParser is a video parser; text parsers are BrokenParser, FirstWordParser, '
+     'RuleTextParser, Seq2SeqTextParser'),
+    (('--texts', 'mine.txt', '--parser', 'Seq2SeqTextParser'),
+     'Seq2SeqTextParser needs model: give --parser-args model=...'),
+    (('--texts', 'mine.txt', '--parser-args', 'pipeline'), "'pipeline' is no KEY=VALUE"),
+    (('--texts', 'mine.txt', '--parser-args', 'pipeline=a,[b'), 'Imbalanced brackets'),
+    (('--texts', 'mine.txt', '--parser-args', 'max_words=many'),
+     "--parser-args: max_words='many' of RuleTextParser must be a number"),
+    (('--texts', 'mine.txt', '--workers', '-1'), '--workers -1 must be at least 0'),
     (('--ann', 'broken.json'), 'broken.json: is not valid JSON'),
     (('--ann', 'other.json'), 'Name the right ones with --fields'),
     (('--texts', 'mine.txt', '--parser', 'NoSuchParser'), 'NoSuchParser'),
@@ -328,18 +351,95 @@ def test_texts_of_a_config(folder, call):
     (('--gold', '.'), 'no texts.jsonl.gz'),
 ])
 def test_mistakes_end_in_a_sentence(folder, call, args, message):
+    (folder / 'folder').mkdir()
+    (folder / 'latin.txt').write_bytes('ein Mädchen'.encode('latin-1'))
+    (folder / 'empty.txt').write_text(' \n\n')
     (folder / 'broken.json').write_text('[{"caption":')
     (folder / 'other.json').write_text('[{"title": "x"}]')
     (folder / 'mine.txt').write_text('one line\n')
-    assert message in call('parse_text', *args, '--out', 'store', '--workers', '0', '--quiet',
+    workers = () if '--workers' in args else ('--workers', '0')
+    assert message in call('parse_text', *args, '--out', 'store', *workers, '--quiet',
                            '--import', 'parsers_of_test', status=2)
+    assert not (folder / 'store').exists()
+
+
+@pytest.mark.parametrize(('args', 'message'), [
+    ((), 'nothing to parse'),
+    (('--videos', 'none'), 'no such folder, list or video: none'),
+    (('--videos', 'empty.txt'), 'empty.txt: a list without a path'),
+    (('--videos', 'blob.bin'), 'blob.bin: no video by its name'),
+    (('--videos', 'list.txt', '--gold', '.'), '--gold imports graphs instead of parsing'),
+    (('--videos', 'list.txt', '--root', 'none'), 'does not lie under the root none'),
+    (('--videos', 'list.txt', '--parser', 'RuleTextParser'),
+     'RuleTextParser is a text parser; video parsers are AnnotationVideoParser, '),
+    (('--videos', 'list.txt', '--parser', 'DetectorVideoParser'),
+     'DetectorVideoParser needs detector: give --parser-args detector=...'),
+    (('--parser', 'AnnotationVideoParser', '--parser-args', 'ann_file=none.json'), 'none.json'),
+    (('--videos', 'list.txt', '--parser', 'DetectorVideoParser', '--parser-args',
+      'detector=none'), 'detector=none'),
+    (('--gold', '.'), 'no videos.jsonl.gz'),
+])
+def test_mistakes_with_videos_end_in_a_sentence(folder, call, args, message):
+    (folder / 'list.txt').write_text('clip.mp4\n')
+    (folder / 'empty.txt').write_text('\n')
+    (folder / 'blob.bin').write_bytes(b'\xff\xfe\x00')
+    assert message in call('parse_video', *args, '--out', 'store', '--workers', '0', '--quiet',
+                           status=2)
+    assert not (folder / 'store').exists()
+
+
+@pytest.mark.parametrize('tool', ['parse_text', 'parse_video', 'inspect'])
+def test_a_file_in_the_place_of_the_store(folder, call, tool):
+    (folder / 'store').write_text('mine')
+    (folder / 'list.txt').write_text('clip.mp4\n')
+    args = {'parse_text': ('--texts', 'list.txt', '--out'), 'inspect': (),
+            'parse_video': ('--videos', 'list.txt', '--out')}[tool]
+    assert 'store is a file, where a graph store is a folder' in call(tool, *args, 'store',
+                                                                      status=2)
+    assert (folder / 'store').read_text() == 'mine'
+
+
+def test_a_store_of_another_parser_is_refused(folder, call):
+    (folder / 'mine.txt').write_text('dogs run\n')
+    (folder / 'more.txt').write_text('dogs run\ncats sit\n')
+    args = ('--out', 'store', '--workers', 0, *TEXT)
+    call('parse_text', '--texts', 'mine.txt', *args)
+    out = call('parse_text', '--texts', 'more.txt', *args, '--parser-args', 'ending=x', status=2)
+    assert ('store holds text graphs of FirstWordParser, not of FirstWordParser(ending="x") '
+            'alone; give another --out, or --overwrite') in out
+    out = call('parse_text', '--texts', 'more.txt', '--out', 'store', '--workers', 0, status=2)
+    assert 'of FirstWordParser, not of RuleTextParser' in out
+    # a default said aloud is the same parser, and videos do not mind the parser of texts
+    assert '1 parsed, 1 already there' in call('parse_text', '--texts', 'more.txt', *args,
+                                               '--parser-args', 'ending=')
+    (folder / 'a.mp4').write_bytes(b'x')
+    call('parse_video', '--videos', 'a.mp4', '--import', 'parsers_of_test', '--parser',
+         'FileSizeParser', '--quiet', '--out', 'store', '--workers', 0)
+    shown = call('inspect', 'store')
+    assert '"FirstWordParser"' in shown and '"FileSizeParser"' in shown
+
+
+def test_overwriting_a_store_in_part_and_whole(folder, call):
+    (folder / 'mine.txt').write_text('dogs run\n')
+    (folder / 'all.txt').write_text('dogs run\ncats sit\n')
+    args = ('--out', 'store', '--workers', 0, *TEXT)
+    call('parse_text', '--texts', 'all.txt', *args)
+    other = (*args, '--parser-args', 'ending=x')
+    call('parse_text', '--texts', 'mine.txt', *other, '--overwrite')
+    # one text of each: neither parser may go on as if the other had not been there
+    for again in (args, other):
+        assert 'FirstWordParser and FirstWordParser(ending="x")' in call(
+            'parse_text', '--texts', 'all.txt', *again, status=2)
+    call('parse_text', '--texts', 'all.txt', *other, '--overwrite')
+    assert GraphStore(folder / 'store').makers('text') == ['FirstWordParser(ending="x")']
+    assert '0 parsed, 2 already there' in call('parse_text', '--texts', 'all.txt', *other)
 
 
 @pytest.mark.parametrize(('tool', 'source', 'parser', 'args', 'message'), [
     ('parse_video', '--videos', 'DetectorVideoParser', 'clip=models/clip',
      'DetectorVideoParser takes no clip; it takes detector, scorer, '),
-    ('parse_video', '--videos', 'FileSizeParser', 'size=1', 'takes no size; it takes delay'),
-    ('parse_text', '--texts', 'FirstWordParser', 'dealy=1', 'takes no dealy; it takes delay')])
+    ('parse_video', '--videos', 'FileSizeParser', 'size=1', 'takes no size; it takes ending'),
+    ('parse_text', '--texts', 'FirstWordParser', 'endign=1', 'takes no endign; it takes ending')])
 def test_an_argument_that_the_parser_lacks_is_named(folder, call, tool, source, parser, args,
                                                     message):
     (folder / 'list.txt').write_text('clip.mp4\n')

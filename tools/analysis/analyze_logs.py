@@ -15,6 +15,8 @@ import json
 from pathlib import Path
 
 from finsta.engine.launch import UsageError, errors_in_sentences
+from finsta.utils.arguments import positive
+from finsta.utils.errors import add_debug_argument
 from finsta.utils.optional import require
 
 # step -> value of one scalar
@@ -22,7 +24,7 @@ Curve = dict[int, float]
 _NOT_RESULTS = ('step', 'iter', 'epoch', 'memory')
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__.split('\n', maxsplit=1)[0], epilog=__doc__.split('\n\n', 1)[1],
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -30,11 +32,11 @@ def parse_args() -> argparse.Namespace:
                         help='numbers, curves or seconds an iteration')
     parser.add_argument('runs', nargs='+', help='work directories')
     parser.add_argument('--keys', nargs='+', help='scalars (default: all; plot: loss)')
-    parser.add_argument('--last', type=int, default=5, help='entries that the table averages at '
-                        'the end of a curve')
+    parser.add_argument('--last', type=positive, default=5, help='entries that the table averages '
+                        'at the end of a curve')
     parser.add_argument('--out', default='curves.png', help='picture of plot')
-    parser.add_argument('--debug', action='store_true', help='show tracebacks of all errors')
-    return parser.parse_args()
+    add_debug_argument(parser)
+    return parser.parse_args(argv)
 
 
 def read_run(folder: str) -> dict[str, Curve]:
@@ -123,8 +125,8 @@ def plot(runs: list[str], keys: list[str], out: str) -> None:
     plt.close(figure)
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
     with errors_in_sentences(args.debug):
         if args.what == 'plot':
             plot(args.runs, args.keys or ['loss'], args.out)

@@ -21,8 +21,11 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from finsta.datasets.feature_store import FeatureRow, FeatureStore, Key
+from finsta.evaluation.metrics.base import write_json
 from finsta.registry import BACKBONES
 from finsta.structures import FrameFeatures
+from finsta.utils.arguments import positive
+from finsta.utils.errors import add_debug_argument, errors_in_sentences
 
 TINY = Path(__file__).resolve().parents[2] / 'configs/_base_/backbones/stgt_tiny.py'
 VIT_B16 = dict(
@@ -34,18 +37,19 @@ VIT_B16 = dict(
     adapter=dict(num_layers=1, num_heads=16))
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
     parser.add_argument('--size', choices=('tiny', 'vit-b16'), default='tiny',
                         help='of the frame tower (default: %(default)s)')
-    parser.add_argument('--batch', type=int, default=8,
+    parser.add_argument('--batch', type=positive, default=8,
                         help='videos at a time (default: %(default)s)')
-    parser.add_argument('--repeats', type=int, default=3,
+    parser.add_argument('--repeats', type=positive, default=3,
                         help='timed runs; the median is kept (default: %(default)s)')
     parser.add_argument('--dtype', choices=('fp16', 'fp32'), default='fp16',
                         help='of the stored features (default: %(default)s)')
     parser.add_argument('--out', help='JSON file')
-    return parser.parse_args()
+    add_debug_argument(parser)
+    return parser.parse_args(argv)
 
 
 def timed(step: Callable[[], None], repeats: int) -> float:
@@ -96,14 +100,15 @@ def measure(args: argparse.Namespace, folder: str) -> dict:
     return found
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
     init_default_scope('finsta')
-    with tempfile.TemporaryDirectory() as folder:
-        found = measure(args, folder)
-    print(json.dumps(found, indent=1))
-    if args.out:
-        Path(args.out).write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
+    with errors_in_sentences(args.debug):
+        with tempfile.TemporaryDirectory() as folder:
+            found = measure(args, folder)
+        print(json.dumps(found, indent=1))
+        if args.out:
+            write_json(args.out, found)
 
 
 if __name__ == '__main__':

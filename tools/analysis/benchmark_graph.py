@@ -23,6 +23,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from finsta.utils.arguments import positive
+from finsta.utils.errors import add_debug_argument, errors_in_sentences
+
 MALLOC = {'MALLOC_MMAP_THRESHOLD_': '4294967296', 'MALLOC_TRIM_THRESHOLD_': '8589934592',
           'MALLOC_TOP_PAD_': '268435456'}
 # name: (units, nodes of a unit, undirected edges per node)
@@ -45,19 +48,22 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                         help='default: all that are installed')
     parser.add_argument('--frames', nargs='*', type=int, default=[4, 8, 16, 32],
                         help='T of the recurrence part; none: skip it')
-    parser.add_argument('--dim', type=int, default=256,
+    parser.add_argument('--dim', type=positive, default=256,
                         help='width of the layer (default: %(default)s)')
-    parser.add_argument('--heads', type=int, default=8, help='of attention (default: %(default)s)')
-    parser.add_argument('--repeats', type=int, default=9,
+    parser.add_argument('--heads', type=positive, default=8,
+                        help='of attention (default: %(default)s)')
+    parser.add_argument('--repeats', type=positive, default=9,
                         help='at most, of each row (default: %(default)s)')
     parser.add_argument('--budget', type=float, default=7., help='seconds for one row, at most')
-    parser.add_argument('--threads', type=int, default=2, help='of torch (default: %(default)s)')
+    parser.add_argument('--threads', type=positive, default=2,
+                        help='of torch (default: %(default)s)')
     parser.add_argument('--clock', choices=['wall', 'cpu'], default='wall',
                         help='cpu: time of this process only, for a machine with other work')
     parser.add_argument('--malloc', choices=['tuned', 'default'], default='tuned',
                         help='tuned: large blocks of memory stay with the process')
     parser.add_argument('--seed', type=int, default=0,
                         help='of what is drawn (default: %(default)s)')
+    add_debug_argument(parser)
     return parser.parse_args(argv)
 
 
@@ -280,15 +286,16 @@ def main(argv: list[str] | None = None) -> dict:
     args = parse_args(argv)
     if argv is None:
         with_malloc(args)
-    import torch
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(args.seed)
-    result = {'command': ' '.join(['python', *sys.argv]), 'environment': environment(args),
-              'rows': back_end_rows(args), 'recurrence': recurrence_rows(args)}
-    if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(result, indent=1) + '\n')
-        args.out.with_suffix('.md').write_text(markdown(result))
+    with errors_in_sentences(args.debug):
+        import torch
+        torch.set_num_threads(args.threads)
+        torch.manual_seed(args.seed)
+        result = {'command': ' '.join(['python', *sys.argv]), 'environment': environment(args),
+                  'rows': back_end_rows(args), 'recurrence': recurrence_rows(args)}
+        if args.out:
+            args.out.parent.mkdir(parents=True, exist_ok=True)
+            args.out.write_text(json.dumps(result, indent=1) + '\n')
+            args.out.with_suffix('.md').write_text(markdown(result))
     return result
 
 

@@ -30,6 +30,8 @@ from finsta.datasets.transforms import (
 )
 from finsta.evaluation.metrics.base import write_json
 from finsta.structures import VideoTextSample
+from finsta.utils.arguments import positive
+from finsta.utils.errors import add_debug_argument, errors_in_sentences
 from finsta.utils.optional import require
 from finsta.utils.provenance import provenance
 
@@ -111,14 +113,21 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--videos', nargs='*', default=[],
                         help='files to read (default: two clips that are encoded first)')
-    parser.add_argument('--num-frames', type=int, default=8,
+    parser.add_argument('--num-frames', type=positive, default=8,
                         help='read of each video (default: %(default)s)')
-    parser.add_argument('--rounds', type=int, default=7,
+    parser.add_argument('--rounds', type=positive, default=7,
                         help='turns of all variants (default: %(default)s)')
     parser.add_argument('--out', default='docs/en/results/benchmark_reader.json',
                         help='JSON file (default: %(default)s)')
+    add_debug_argument(parser)
     args = parser.parse_args(argv)
-    facts = provenance(__file__, argv)
+    with errors_in_sentences(args.debug):
+        run(args, provenance(__file__, argv))
+    return 0
+
+
+def run(args: argparse.Namespace, facts: dict) -> None:
+    """Measure every file, write, print."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = list(args.videos) or [str(make_clip(folder / f'{w}x{h}.mp4', w, h))
@@ -128,7 +137,6 @@ def main(argv: list[str] | None = None) -> int:
     write_json(args.out, result)
     json.dump(result, sys.stdout, indent=1)
     print()
-    return 0
 
 
 if __name__ == '__main__':

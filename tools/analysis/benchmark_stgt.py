@@ -26,6 +26,9 @@ from typing import Any
 
 import torch
 
+from finsta.utils.arguments import positive
+from finsta.utils.errors import add_debug_argument, errors_in_sentences
+
 # the dense form of more frames than these needs tens of GB
 DENSE_LIMIT = 16
 SHARES = ('density', 'formed')
@@ -184,24 +187,24 @@ def crossing(rows: list[dict[str, Any]], of: str) -> float | None:
     return low + (high - low) * gains[lost - 1] / (gains[lost - 1] - gains[lost])
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
-    parser.add_argument('--batch', type=int, default=2, help='videos (default: %(default)s)')
+    parser.add_argument('--batch', type=positive, default=2, help='videos (default: %(default)s)')
     parser.add_argument('--frames', type=int, nargs='*', default=[8, 16, 32, 64],
                         help='numbers of frames, a row each; none: skip this table')
-    parser.add_argument('--cells', type=int, default=256, help='patches a frame, a square')
-    parser.add_argument('--dim', type=int, default=768,
+    parser.add_argument('--cells', type=positive, default=256, help='patches a frame, a square')
+    parser.add_argument('--dim', type=positive, default=768,
                         help='width of the tokens (default: %(default)s)')
-    parser.add_argument('--heads', type=int, default=16,
+    parser.add_argument('--heads', type=positive, default=16,
                         help='of attention (default: %(default)s)')
-    parser.add_argument('--clusters', type=int, default=32,
+    parser.add_argument('--clusters', type=positive, default=32,
                         help='different tokens of the first table (default: %(default)s)')
     parser.add_argument('--threshold', type=float, default=0.1,
                         help='similarity from which tokens are joined, first table')
     parser.add_argument('--density-clusters', type=int, nargs='*',
                         default=[1, 2, 3, 4, 6, 8, 16, 32, 64, 256, 4096],
                         help='of the second table, a row each: more clusters, fewer edges')
-    parser.add_argument('--density-frames', type=int, default=8,
+    parser.add_argument('--density-frames', type=positive, default=8,
                         help='of the second table (default: %(default)s)')
     parser.add_argument('--density-threshold', type=float, default=0.5,
                         help='of the second table (default: %(default)s)')
@@ -210,14 +213,22 @@ def main() -> None:
     parser.add_argument('--positions', action='store_true',
                         help='keep what positions add to the graph of the first table')
     parser.add_argument('--trained', action='store_true', help='the tokens need a gradient')
-    parser.add_argument('--threads', type=int, default=2, help='of torch (default: %(default)s)')
-    parser.add_argument('--steps', type=int, default=2, help='timed steps after the first')
-    parser.add_argument('--repeats', type=int, default=3, help='of the second table')
+    parser.add_argument('--threads', type=positive, default=2,
+                        help='of torch (default: %(default)s)')
+    parser.add_argument('--steps', type=positive, default=2, help='timed steps after the first')
+    parser.add_argument('--repeats', type=positive, default=3, help='of the second table')
     parser.add_argument('--cpu', action='store_true',
                         help='processor time in the second table, for a busy machine')
     parser.add_argument('--out', type=Path, help='JSON file')
-    args = parser.parse_args()
-    result = dict(settings={k: v for k, v in vars(args).items() if k != 'out'},
+    add_debug_argument(parser)
+    args = parser.parse_args(argv)
+    with errors_in_sentences(args.debug):
+        run(args)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Both tables, the crossing points, the file."""
+    result = dict(settings={k: v for k, v in vars(args).items() if k not in ('out', 'debug')},
                   torch=torch.__version__, frames=over_frames(args), density=over_density(args))
     if result['density']:
         result |= {f'sparse_wins_below_{of}': crossing(result['density'], of)

@@ -25,6 +25,8 @@ from finsta.evaluation.metrics.base import write_json
 from finsta.parsing.store import GraphStore
 from finsta.structures import DynamicSceneGraph, SceneGraph
 from finsta.synthvl import describe, dynamic_graph, make_scene
+from finsta.utils.arguments import positive
+from finsta.utils.errors import add_debug_argument, errors_in_sentences
 from finsta.utils.provenance import provenance
 
 CLOCKS = {'wall': time.perf_counter, 'processor': time.process_time}
@@ -77,16 +79,23 @@ def measure(table: str, rows: Rows, folder: Path, seed: int) -> dict[str, float]
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--rows', type=int, default=2000, help='of each table')
-    parser.add_argument('--scenes', type=int, default=200, help='different graphs among them')
-    parser.add_argument('--frames', type=int, default=8, help='key frames of a video graph')
-    parser.add_argument('--rounds', type=int, default=3,
+    parser.add_argument('--rows', type=positive, default=2000, help='of each table')
+    parser.add_argument('--scenes', type=positive, default=200, help='different graphs among them')
+    parser.add_argument('--frames', type=positive, default=8, help='key frames of a video graph')
+    parser.add_argument('--rounds', type=positive, default=3,
                         help='the median of so many is kept (default: %(default)s)')
     parser.add_argument('--seed', type=int, default=0,
                         help='of what is drawn (default: %(default)s)')
     parser.add_argument('--out', help='write the figures here')
+    add_debug_argument(parser)
     args = parser.parse_args(argv)
-    facts = provenance(__file__, argv)
+    with errors_in_sentences(args.debug):
+        run(args, provenance(__file__, argv))
+    return 0
+
+
+def run(args: argparse.Namespace, facts: dict) -> None:
+    """Measure both tables, print, write."""
     found: dict[str, dict[str, float]] = {}
     for table, rows in make_rows(args.scenes, args.rows, args.frames, args.seed).items():
         rounds = []
@@ -104,7 +113,6 @@ def main(argv: list[str] | None = None) -> int:
         print(table, {k: round(v, 2) for k, v in found[table].items()})
     if args.out:
         write_json(args.out, dict(facts, rows=args.rows, tables=found))
-    return 0
 
 
 if __name__ == '__main__':

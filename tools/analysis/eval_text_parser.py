@@ -8,7 +8,6 @@ equal after lower-casing: (object), (object, is, attribute), (subject, predicate
 """
 
 import argparse
-import csv
 import json
 import sys
 import time
@@ -19,22 +18,19 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from finsta.parsing.makers import check_parser
 from finsta.parsing.text.factual import read_line, score_set, tuples_of, write_line
 from finsta.registry import SG_PARSERS
+from finsta.utils.annotation_files import read_csv, read_text
+from finsta.utils.errors import add_debug_argument, errors_in_sentences
 from finsta.utils.provenance import provenance
 
 _PARSER = None
 
 
 def read_gold(path: Path, rows: slice) -> tuple[list[str], list[set]]:
-    """Captions and gold tuple sets of a CSV file."""
-    with open(path, encoding='utf-8', newline='') as stream:
-        reader = csv.DictReader(stream)
-        missing = {'caption', 'scene_graph'} - set(reader.fieldnames or ())
-        if missing:
-            raise SystemExit(f'{path}: column {sorted(missing)[0]!r} is missing, the file has '
-                             f'{reader.fieldnames}')
-        found = list(reader)[rows]
+    """Captions and gold tuple sets of a CSV file; AnnotationError if it is none of that form."""
+    found = list(read_csv(path, ['caption', 'scene_graph']))[rows]
     return ([r['caption'] for r in found],
             [score_set(read_line(r['scene_graph'])) for r in found])
 
@@ -98,8 +94,7 @@ def predict(config: dict, captions: list[str], workers: int, chunk: int = 500):
 
 def read_predictions(path: Path, captions: list[str]) -> list:
     """Tuples of a "caption TAB graph" file; captions it lacks get none."""
-    with open(path, encoding='utf-8') as stream:
-        lines = [line.rstrip('\n').split('\t') for line in stream]
+    lines = [line.rstrip('\r').split('\t') for line in read_text(path).split('\n')]
     table = {line[0].strip().lower(): read_line(line[1]) for line in lines if len(line) == 2}
     found = sum(c.strip().lower() in table for c in captions)
     print(f'{path}: has {found} of {len(captions)} captions')
@@ -114,7 +109,7 @@ def show(table: dict) -> None:
               f'{row["gold"]:8d}')
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Command line; see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--gold', type=Path, required=True, help='CSV: caption, scene_graph')
@@ -125,16 +120,47 @@ def main() -> None:
     parser.add_argument('--workers', type=int, default=1, help='processes')
     parser.add_argument('--json', type=Path, help='write the table here')
     parser.add_argument('--errors', type=Path, help='write every wrong caption here')
-    args = parser.parse_args()
-    facts = provenance(__file__)
-    first, last = args.rows.split(':')
-    rows = slice(int(first) if first else None, int(last) if last else None)
+    add_debug_argument(parser)
+    args = parser.parse_args(argv)
+    with errors_in_sentences(args.debug):
+        evaluate(args, provenance(__file__, argv))
+
+
+def rows_of(text: str) -> slice:
+    """The slice that --rows names; ValueError if it is none."""
+    first, colon, last = text.partition(':')
+    if not colon or not all(part.strip().lstrip('-').isdigit() or not part
+                            for part in (first, last)):
+        raise ValueError(f'--rows {text!r} is no slice; write first:last, e.g. 0:2000')
+    return slice(*(int(part) if part else None for part in (first, last)))
+
+
+def parser_of(text: str) -> dict:
+    """The config of --parser-config.
+
+    Raises:
+        ValueError: no JSON, or a parser that cannot be.
+    """
+    try:
+        config = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f'--parser-config {text!r} is no JSON ({error})') from error
+    if not isinstance(config, dict) or 'type' not in config:
+        raise ValueError(f'--parser-config {text!r} must be an object with "type"')
+    check_parser(config['type'], {k: v for k, v in config.items() if k != 'type'}, 'text',
+                 ('--parser-config', '--parser-config'))
+    return config
+
+
+def evaluate(args: argparse.Namespace, facts: dict) -> None:
+    """Parse, score, show, write."""
+    rows, config = rows_of(args.rows), parser_of(args.parser_config)
     captions, gold = read_gold(args.gold, rows)
     rate = cpu_rate = None
     if args.predictions:
         tuples = read_predictions(args.predictions, captions)
     else:
-        tuples, (wall, cpu) = predict(json.loads(args.parser_config), captions, args.workers)
+        tuples, (wall, cpu) = predict(config, captions, args.workers)
         rate, cpu_rate = len(captions) / wall, cpu and len(captions) / cpu
     predicted = [score_set(t) for t in tuples]
     table = micro_f1(predicted, gold)

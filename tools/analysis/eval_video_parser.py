@@ -23,13 +23,15 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import DictAction
 
+from finsta.parsing.makers import check_parser
 from finsta.parsing.video.layouts.common import load_jsonl, need
 from finsta.parsing.video.scoring import Score, f1
 from finsta.registry import SG_PARSERS
 from finsta.structures import DynamicSceneGraph
 from finsta.structures.noise import add_noise
+from finsta.utils.arguments import KeyValueAction, positive
+from finsta.utils.errors import add_debug_argument, errors_in_sentences
 from finsta.utils.provenance import provenance
 
 KNOBS = ('drop', 'relabel', 'jitter', 'split_tracks')
@@ -40,18 +42,23 @@ _parser = None
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     args = _arguments().parse_args(argv)
-    results = provenance(__file__, argv)
-    if args.pixel_noise and not hasattr(SG_PARSERS.get(args.parser), 'read'):
-        print(f'--pixel-noise: {args.parser} looks at no frames; leave it out', file=sys.stderr)
-        return 2
+    with errors_in_sentences(args.debug):
+        check_parser(args.parser, args.cfg_options or {}, 'video', ('--parser', '--cfg-options'))
+        if args.pixel_noise and not hasattr(SG_PARSERS.get(args.parser), 'read'):
+            raise ValueError(f'--pixel-noise: {args.parser} looks at no frames; leave it out')
+        run(args, provenance(__file__, argv))
+    return 0
+
+
+def run(args: argparse.Namespace, results: dict) -> None:
+    """Read, score, show, write; ``results`` is what the file says of its making."""
     videos = find_videos(args.data)
     rows = read_gold(args.data, videos, args.limit)
     kinds = Counter(row.get('background', 'unknown') for row in rows)
     print(f'{args.data}: {len(rows)} videos, by background {dict(sorted(kinds.items()))}')
     if not rows:
-        print(f'no video of gold/videos.jsonl.gz lies under {args.data}; write them with '
-              'tools/datasets/make_synthvl.py', file=sys.stderr)
-        return 1
+        raise FileNotFoundError(f'no video of gold/videos.jsonl.gz lies under {args.data}; write '
+                                'them with tools/datasets/make_synthvl.py')
     results.update(data=str(args.data), parser=args.parser, options=args.cfg_options or {},
                    videos=len(rows), backgrounds=kinds)
     if not args.only_noise:
@@ -66,25 +73,26 @@ def main(argv: list[str] | None = None) -> int:
         results['noise'] = evaluate_noise(rows, args.noise, args.seed)
         print_table('noise on gold', results['noise'])
     if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(results, indent=1) + '\n', encoding='utf-8')
-    return 0
 
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--data', type=Path, required=True, help='root of a SynthVL data set')
     parser.add_argument('--parser', default='MotionVideoParser', help='name in SG_PARSERS')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction,
+    parser.add_argument('--cfg-options', nargs='+', action=KeyValueAction,
                         help='arguments of the parser, key=value')
     parser.add_argument('--pixel-noise', type=float, nargs='*', default=(), metavar='SD',
                         help='also parse frames with noise of these standard deviations')
     parser.add_argument('--noise', type=float, nargs='*', default=(), metavar='RATE',
                         help='also score gold corrupted at these rates')
     parser.add_argument('--only-noise', action='store_true', help='do not run the parser')
-    parser.add_argument('--limit', type=int, help='first so many videos of each background')
+    parser.add_argument('--limit', type=positive, help='first so many videos of each background')
     parser.add_argument('--workers', type=int, default=1, help='processes')
     parser.add_argument('--seed', type=int, default=0, help='of the noise')
     parser.add_argument('--json', type=Path, help='write the figures here')
+    add_debug_argument(parser)
     return parser
 
 
@@ -104,7 +112,14 @@ def read_gold(root: Path, videos: Iterable[str], limit: int | None = None) -> li
 
 
 def find_videos(root: Path) -> dict[str, str]:
-    """Id -> path of the video files under ``YouTubeClips`` (or the root itself)."""
+    """Id -> path of the video files under ``YouTubeClips`` (or the root itself).
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+    """
+    if not root.is_dir():
+        raise FileNotFoundError(f'there is no folder {root}; --data is the root of a SynthVL data '
+                                'set, which tools/datasets/make_synthvl.py writes')
     folder = root / 'YouTubeClips'
     folder = folder if folder.is_dir() else root
     return {p.stem: str(p) for p in sorted(folder.iterdir()) if p.suffix in _SUFFIXES}

@@ -29,14 +29,14 @@ import shlex
 import sys
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-from finsta.engine.launch import UsageError, errors_in_sentences, find_config
+from finsta.engine.launch import UsageError, errors_in_sentences, read_config
 from finsta.evaluation.metrics.base import write_json
 from finsta.registry import MODELS
 from finsta.structures import (
@@ -49,6 +49,8 @@ from finsta.structures import (
     SceneGraph,
     VideoTextSample,
 )
+from finsta.utils.arguments import KeyValueAction, positive
+from finsta.utils.errors import add_debug_argument
 
 HD_VILA_SIZE = dict(
     type='CLIP4Clip', tokenizer='tiny', temporal='meanP', num_frames=7, max_text_length=50,
@@ -59,27 +61,27 @@ HD_VILA_SIZE = dict(
 WORDS = ('a', 'the', 'man', 'dog', 'ball', 'red', 'blue', 'small', 'runs', 'throws', 'holds')
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__.split('\n', maxsplit=1)[0], epilog=__doc__.split('\n\n', 1)[1],
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='file, relative to here, the checkout or the package')
-    parser.add_argument('--batch', type=int, default=2,
+    parser.add_argument('--batch', type=positive, default=2,
                         help='videos and texts of a step (default: %(default)s)')
-    parser.add_argument('--frames', type=int, help="per video (default: the backbone's)")
-    parser.add_argument('--size', type=int, help="pixels, square (default: the backbone's)")
-    parser.add_argument('--words', type=int, default=12, help='per text')
-    parser.add_argument('--objects', type=int, default=5, help='per text and per key frame')
+    parser.add_argument('--frames', type=positive, help="per video (default: the backbone's)")
+    parser.add_argument('--size', type=positive, help="pixels, square (default: the backbone's)")
+    parser.add_argument('--words', type=positive, default=12, help='per text')
+    parser.add_argument('--objects', type=positive, default=5, help='per text and per key frame')
     parser.add_argument('--train', action='store_true', help='a training step, with and without '
                         'the structure')
     parser.add_argument('--hd-vila', action='store_true', help='a host of about 310 M parameters '
                         "instead of the config's backbone")
     parser.add_argument('--json', action='store_true', help='print JSON only')
     parser.add_argument('--out', help='write the figures there too, with the command')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={},
+    parser.add_argument('--cfg-options', nargs='+', action=KeyValueAction, default={},
                         metavar='KEY=VALUE', help='change config values, as in tools/train.py')
-    parser.add_argument('--debug', action='store_true', help='show tracebacks of all errors')
-    return parser.parse_args()
+    add_debug_argument(parser)
+    return parser.parse_args(argv)
 
 
 def random_graph(objects: int, text: bool, rng: random.Random) -> SceneGraph:
@@ -227,19 +229,19 @@ def host_of(config: Config) -> str:
         f'{vision.patch_size} in {vision.image_size} px')
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
     with errors_in_sentences(args.debug):
-        config = Config.fromfile(find_config(args.config))
-        config.merge_from_dict(args.cfg_options)
+        config = read_config(args.config, args.cfg_options)
         figures = measure(config, args)
-    if args.out:
-        write_json(args.out, dict(
-            command='python tools/analysis/get_flops.py ' + shlex.join(sys.argv[1:]),
-            torch=torch.__version__, host=host_of(config),
-            graph_attention=config.model.teacher.encoder.ops if args.train else None,
-            batch=args.batch, frames=args.frames, words=args.words, objects=args.objects,
-            figures=figures))
+        if args.out:
+            write_json(args.out, dict(
+                command='python tools/analysis/get_flops.py '
+                + shlex.join(sys.argv[1:] if argv is None else argv),
+                torch=torch.__version__, host=host_of(config),
+                graph_attention=config.model.teacher.encoder.ops if args.train else None,
+                batch=args.batch, frames=args.frames, words=args.words, objects=args.objects,
+                figures=figures))
     if args.json:
         print(json.dumps(figures))
         return

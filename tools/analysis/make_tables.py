@@ -16,6 +16,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from finsta.utils.errors import add_debug_argument, errors_in_sentences
+
 REPO = Path(__file__).resolve().parents[2]
 RESULTS = Path('docs/en/results')
 SKIPPED = {'.venv', '.git', 'work_dirs', 'data', 'build', 'dist', 'node_modules'}
@@ -315,24 +317,33 @@ def pages(root: Path) -> list[Path]:
                   if not SKIPPED & set(p.relative_to(root).parts[:-1]))
 
 
+def read_page(path: Path) -> str:
+    """Text of a page; TableError where it is not UTF-8."""
+    try:
+        return path.read_text(encoding='utf-8')
+    except UnicodeDecodeError as error:
+        raise TableError(f'{path} is not UTF-8 ({error})') from error
+
+
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
     parser.add_argument('--check', action='store_true', help='write nothing; 1 = not current')
     parser.add_argument('--root', type=Path, default=REPO, help='of the checkout')
+    add_debug_argument(parser)
     args = parser.parse_args(argv)
     stale = []
-    try:
+    with errors_in_sentences(args.debug):
+        if not args.root.is_dir():
+            raise NotADirectoryError(f'--root {args.root} is no folder; it is that of a checkout')
         for path in pages(args.root):
-            old = path.read_text(encoding='utf-8')
-            new = fill(old, args.root, str(path.relative_to(args.root)))
+            where = str(path.relative_to(args.root))
+            old = read_page(path)
+            new = fill(old, args.root, where)
             if new != old:
-                stale.append(str(path.relative_to(args.root)))
+                stale.append(where)
                 if not args.check:
                     path.write_text(new, encoding='utf-8')
-    except TableError as error:
-        print(f'make_tables: {error}', file=sys.stderr)
-        return 2
     for name in stale:
         print(f'{name}: {"not current" if args.check else "written"}')
     if args.check and stale:

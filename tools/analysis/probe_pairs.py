@@ -26,31 +26,34 @@ from finsta.models.backbones.base import VideoLanguageBackbone
 from finsta.registry import BACKBONES
 from finsta.synthvl.minimal_pairs import FACTORS, make_pair
 from finsta.synthvl.render import render
+from finsta.utils.arguments import positive
 from finsta.utils.compat import fp32_attention_on_cpu
+from finsta.utils.errors import add_debug_argument, errors_in_sentences
 from finsta.utils.optional import require
 from finsta.utils.provenance import provenance
 
 TEST_SEED = 777
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
     parser.add_argument('--backbone', default='alpro_tiny', help='folder or shipped name')
     parser.add_argument('--factors', nargs='+', default=list(FACTORS), choices=FACTORS,
                         help='what the two halves of a pair differ in (default: all)')
     parser.add_argument('--pairs', type=int, default=1500, help='for training, of each factor')
-    parser.add_argument('--test-pairs', type=int, default=32, help='of each factor')
-    parser.add_argument('--steps', type=int, default=400,
+    parser.add_argument('--test-pairs', type=positive, default=32, help='of each factor')
+    parser.add_argument('--steps', type=positive, default=400,
                         help='of training (default: %(default)s)')
-    parser.add_argument('--batch-size', type=int, default=24, help='pairs')
+    parser.add_argument('--batch-size', type=positive, default=24, help='pairs')
     parser.add_argument('--lr', type=float, default=1e-3,
                         help='learning rate (default: %(default)s)')
     parser.add_argument('--seed', type=int, default=0,
                         help='of what is drawn (default: %(default)s)')
-    parser.add_argument('--threads', type=int, default=torch.get_num_threads(),
+    parser.add_argument('--threads', type=positive, default=torch.get_num_threads(),
                         help='of torch (default: %(default)s)')
     parser.add_argument('--out', type=Path, help='JSON file')
-    return parser.parse_args()
+    add_debug_argument(parser)
+    return parser.parse_args(argv)
 
 
 def draw(factors: list[str], count: int, seed: int, size: int, frames: int
@@ -125,12 +128,17 @@ def test(backbone: VideoLanguageBackbone, clips: Tensor, captions: list[tuple[st
     return {kind: pair_scores(torch.cat([p[kind] for p in parts]), names) for kind in parts[0]}
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    with errors_in_sentences(args.debug):
+        run(args, provenance(__file__, argv))
+
+
+def run(args: argparse.Namespace, facts: dict) -> None:
+    """Train, test before and after, report."""
     init_default_scope('finsta')
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
-    facts = provenance(__file__)
     backbone = BACKBONES.build(dict(type='SavedBackbone', pretrained=args.backbone))
     size, frames = backbone.frame_size[0], backbone.num_frames
     clips, captions, _ = draw(args.factors, args.pairs, args.seed, size, frames)
@@ -145,7 +153,7 @@ def main() -> None:
               f'match {before[kind]["mean_match"]:.1f} -> {found["mean_match"]:.1f} %; group by '
               f'factor: {by_factor}')
     if args.out:
-        settings = {k: v for k, v in vars(args).items() if k != 'out'}
+        settings = {k: v for k, v in vars(args).items() if k not in ('out', 'debug')}
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(json.dumps({**facts, 'settings': settings, 'before': before,
                                         'after': after}, indent=1) + '\n')

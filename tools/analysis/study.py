@@ -12,7 +12,6 @@ are skipped.
 """
 
 import argparse
-import json
 import os
 import sys
 from dataclasses import dataclass
@@ -20,6 +19,10 @@ from pathlib import Path
 
 from finsta.apis import study_stgt
 from finsta.apis.study import Arm, StepError, Study, Task
+from finsta.evaluation.metrics.base import write_json
+from finsta.models.backbones.saved import find_saved
+from finsta.utils.arguments import positive
+from finsta.utils.errors import add_debug_argument, errors_in_sentences
 from finsta.utils.provenance import provenance
 
 REPO = Path(__file__).resolve().parents[2]
@@ -124,7 +127,7 @@ STUDIES = {
 }
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
     parser.add_argument('--study', choices=sorted(STUDIES), default='finsta',
                         help='which arms and tasks (default: %(default)s)')
@@ -132,9 +135,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--tasks', nargs='+', metavar='TASK', help='default: all of the study')
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2],
                         help='of training (default: 0 1 2)')
-    parser.add_argument('--jobs', type=int, default=min(2, os.cpu_count() or 1),
+    parser.add_argument('--jobs', type=positive, default=min(2, os.cpu_count() or 1),
                         help='steps at the same time (default: %(default)s)')
-    parser.add_argument('--threads', type=int, help='of each step; default: the cores, divided')
+    parser.add_argument('--threads', type=positive,
+                        help='of each step; default: the cores, divided')
     parser.add_argument('--root', help='work directory (default: work_dirs/study, '
                         'study_twins or study_stgt)')
     parser.add_argument('--backbone', help='folder or shipped name; STGT starts from none')
@@ -143,7 +147,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', help='JSON file, e.g. docs/en/results/finsta_synthvl.json; '
                         'tools/analysis/make_tables.py puts it into the pages')
     parser.add_argument('--list', action='store_true', help='print the arms and stop')
-    args = parser.parse_args()
+    add_debug_argument(parser)
+    args = parser.parse_args(argv)
     kind = STUDIES[args.study]
     args.arms, args.tasks = args.arms or kind.default, args.tasks or list(kind.tasks)
     for what, given, known in (('arm', args.arms, kind.arms), ('task', args.tasks, kind.tasks)):
@@ -172,31 +177,47 @@ def _cell(value: dict | None) -> str:
     return f'{value["mean"]:.1f}{spread}'
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
     kind = STUDIES[args.study]
     if args.list:
         for name, arm in kind.arms.items():
             steps = ' -> '.join(f'{s.config} {s.options or ""}' for s in arm.chain())
             print(f'{name:26} {steps or "the backbone as it is"}')
         return
-    os.chdir(REPO)
-    facts = provenance(__file__)   # now: while the steps run, the checkout may move on
-    study = Study(args.root or kind.root, {a: kind.arms[a] for a in args.arms},
-                  {t: kind.tasks[t] for t in args.tasks}, args.seeds,
-                  kind.backbone if args.backbone is None else args.backbone, args.jobs,
+    with errors_in_sentences(args.debug):
+        os.chdir(REPO)
+        # the commit now: while the steps run, the checkout may move on
+        run(args, kind, provenance(__file__, argv))
+
+
+def run(args: argparse.Namespace, kind: Kind, facts: dict) -> None:
+    """The steps, the table, the file.
+
+    Raises:
+        FileNotFoundError: no such backbone, or nothing to collect.
+    """
+    backbone = kind.backbone if args.backbone is None else args.backbone
+    if backbone:
+        find_saved(backbone, '--backbone ')
+    root = Path(args.root or kind.root)
+    if args.collect and not root.is_dir():
+        raise FileNotFoundError(f'{root}: no study to collect; run it first, without --collect, '
+                                'or name its folder by --root')
+    study = Study(root, {a: kind.arms[a] for a in args.arms},
+                  {t: kind.tasks[t] for t in args.tasks}, args.seeds, backbone, args.jobs,
                   start=kind.start, threads=args.threads)
     try:
         results = study.results() if args.collect else study.run()
     except StepError as error:
+        if args.debug:
+            raise
         sys.exit(f'study stopped: {error}\nRun it again to go on from there.')
     print(markdown(results, kind.shown))
     if args.out:
-        out = Path(args.out)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(
-            {**facts, 'threads': study.threads, 'seeds': args.seeds, 'data': kind.data,
-             'minutes': study.minutes(), 'results': results}, indent=1) + '\n')
+        write_json(args.out, {
+            **facts, 'threads': study.threads, 'seeds': args.seeds, 'data': kind.data,
+            'minutes': study.minutes(), 'results': results})
 
 
 if __name__ == '__main__':

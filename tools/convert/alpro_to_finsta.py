@@ -43,6 +43,8 @@ RULES = [
 
 def infer(state: Mapping[str, Tensor], tokenizer: str) -> dict[str, Any]:
     """Sizes of the checkpoint as an ALPRO config; 64 channels a head, fusion in the upper half."""
+    def length(key: str) -> int:
+        return shape_of(state, key, 'ALPRO')[0]
     width, _, patch, _ = shape_of(state, 'visual_encoder.model.patch_embed.proj.weight', 'ALPRO')
     cells = round((shape_of(state, 'visual_encoder.model.pos_embed', 'ALPRO')[1] - 1) ** 0.5)
     frames = shape_of(state, 'visual_encoder.model.time_embed', 'ALPRO')[1]
@@ -52,16 +54,16 @@ def infer(state: Mapping[str, Tensor], tokenizer: str) -> dict[str, Any]:
     bert = 'text_encoder.bert.'
     return dict(
         type='ALPRO', tokenizer=tokenizer, num_frames=frames, fusion_layer=layers // 2,
-        embed_dim=shape_of(state, 'vision_proj.weight', 'ALPRO')[0],
+        embed_dim=length('vision_proj.weight'),
         text=dict(
             vocab_size=vocab, hidden_size=text_width, num_hidden_layers=layers,
             num_attention_heads=text_width // 64,
-            intermediate_size=len(state[bert + 'encoder.layer.0.intermediate.dense.weight']),
-            max_position_embeddings=len(state[bert + 'embeddings.position_embeddings.weight'])),
+            intermediate_size=length(bert + 'encoder.layer.0.intermediate.dense.weight'),
+            max_position_embeddings=length(bert + 'embeddings.position_embeddings.weight')),
         vision=dict(
             hidden_size=width, image_size=patch * cells, patch_size=patch, num_frames=frames,
             num_attention_heads=width // 64,
-            intermediate_size=len(state['visual_encoder.model.blocks.0.mlp.fc1.weight']),
+            intermediate_size=length('visual_encoder.model.blocks.0.mlp.fc1.weight'),
             num_hidden_layers=count_layers(state, r'^visual_encoder\.model\.blocks\.(\d+)\.')))
 
 

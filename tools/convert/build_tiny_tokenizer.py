@@ -15,17 +15,21 @@ from finsta.models.backbones.tokenizers import (
     read_word_list,
     save_tokenizer,
 )
+from finsta.utils.arguments import positive
+from finsta.utils.errors import add_debug_argument, errors_in_sentences
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--words', type=Path, default=Path(__file__).with_name(
         'tiny_tokenizer_words.txt'), help='word list, one token a word')
     parser.add_argument('--out', type=Path, default=TINY_TOKENIZER, help='folder to write')
-    parser.add_argument('--num-pieces', type=int, default=700, help='learnt pieces of words')
-    args = parser.parse_args()
-    tokenizer = build_wordpiece(read_word_list(args.words), args.num_pieces)
-    save_tokenizer(tokenizer, args.out)
+    parser.add_argument('--num-pieces', type=positive, default=700, help='learnt pieces of words')
+    add_debug_argument(parser)
+    args = parser.parse_args(argv)
+    with errors_in_sentences(args.debug):
+        tokenizer = build_wordpiece(read_word_list(args.words), args.num_pieces)
+        save_tokenizer(tokenizer, args.out)
     print(f'{len(tokenizer)} tokens written to {args.out}')
 
 

@@ -59,6 +59,8 @@ RULES = [
 
 def infer(state: Mapping[str, Tensor], tokenizer: str) -> dict[str, Any]:
     """Sizes of the checkpoint as a CLIP4Clip config; 64 channels a head, as all of CLIP."""
+    def length(key: str) -> int:
+        return shape_of(state, key, 'CLIP')[0]
     p = 'clip.' if any(k.startswith('clip.') for k in state) else ''
     width, _, patch, _ = shape_of(state, p + 'visual.conv1.weight', 'CLIP or CLIP4Clip (ViT)')
     cells = round((shape_of(state, p + 'visual.positional_embedding', 'CLIP')[0] - 1) ** 0.5)
@@ -70,7 +72,7 @@ def infer(state: Mapping[str, Tensor], tokenizer: str) -> dict[str, Any]:
         text=dict(hidden_size=text_width, intermediate_size=4 * text_width, vocab_size=vocab,
                   num_hidden_layers=count_layers(state, rf'^{p}transformer\.resblocks\.(\d+)\.'),
                   num_attention_heads=text_width // 64, eos_token_id=2,
-                  max_position_embeddings=len(state[p + 'positional_embedding']),
+                  max_position_embeddings=length(p + 'positional_embedding'),
                   hidden_act='quick_gelu'),
         vision=dict(hidden_size=width, intermediate_size=4 * width, patch_size=patch,
                     image_size=patch * cells, num_attention_heads=width // 64,
@@ -80,7 +82,7 @@ def infer(state: Mapping[str, Tensor], tokenizer: str) -> dict[str, Any]:
         temporal='seqTransf' if temporal else 'meanP')
     if temporal:
         cfg.update(temporal_layers=temporal,
-                   max_frames=len(state['frame_position_embeddings.weight']))
+                   max_frames=length('frame_position_embeddings.weight'))
     return cfg
 
 

@@ -79,29 +79,31 @@ def join_biases(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def infer(state: Mapping[str, Tensor], tokenizer: str) -> dict[str, Any]:
     """Sizes of the checkpoint as an STGT config; 88 channels a head in the tower and the graph
     layers, 64 in the Q-Former, as released."""
+    def length(key: str) -> int:
+        return shape_of(state, key, 'STGT')[0]
     width, _, patch, _ = shape_of(state, 'visual_encoder.patch_embed.proj.weight', 'STGT')
     cells = round((shape_of(state, 'visual_encoder.pos_embed', 'STGT')[1] - 1) ** 0.5)
     vocab, hidden = shape_of(state, 'Qformer.bert.embeddings.word_embeddings.weight', 'STGT')
-    frames = shape_of(state, 'graph_cross_model.time_embed', 'STGT')[0]
+    frames = length('graph_cross_model.time_embed')
     grid = round((shape_of(state, 'graph_cross_model.pos_2D_embed', 'STGT')[0] - 1) ** 0.5)
     bert = 'Qformer.bert.'
     heads = max(width // 88, 1)
     return dict(
         type='STGT', tokenizer=tokenizer, num_frames=frames,
         num_queries=shape_of(state, 'query_tokens', 'STGT')[1],
-        embed_dim=shape_of(state, 'vision_proj.weight', 'STGT')[0],
+        embed_dim=length('vision_proj.weight'),
         adapter=dict(num_heads=heads, position='table', grid=[grid, grid],
                      num_layers=count_layers(state, r'^graph_cross_model\.resblocks\.(\d+)\.')),
         vision=dict(
             hidden_size=width, num_attention_heads=heads, patch_size=patch,
             image_size=patch * cells,
-            intermediate_size=len(state['visual_encoder.blocks.0.mlp.fc1.weight']),
+            intermediate_size=length('visual_encoder.blocks.0.mlp.fc1.weight'),
             num_hidden_layers=count_layers(state, r'^visual_encoder\.blocks\.(\d+)\.')),
         text=dict(
             vocab_size=vocab, hidden_size=hidden, num_attention_heads=max(hidden // 64, 1),
             num_hidden_layers=count_layers(state, r'^Qformer\.bert\.encoder\.layer\.(\d+)\.'),
-            intermediate_size=len(state[bert + 'encoder.layer.0.intermediate.dense.weight']),
-            max_position_embeddings=len(state[bert + 'embeddings.position_embeddings.weight'])))
+            intermediate_size=length(bert + 'encoder.layer.0.intermediate.dense.weight'),
+            max_position_embeddings=length(bert + 'embeddings.position_embeddings.weight')))
 
 
 def main(argv: list[str] | None = None) -> None:

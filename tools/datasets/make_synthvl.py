@@ -14,9 +14,11 @@ from pathlib import Path
 from finsta.synthvl.difficulty import BACKGROUNDS, CAMERAS, HELD_OUT, LONG
 from finsta.synthvl.layouts import LAYOUTS
 from finsta.synthvl.writing import SIZE_DIFFICULTY, SIZES, Plan, generate
+from finsta.utils.arguments import positive
+from finsta.utils.errors import add_debug_argument, errors_in_sentences
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -36,8 +38,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--background', nargs='+', choices=BACKGROUNDS, help='drawn from these')
     parser.add_argument('--camera', nargs='+', choices=CAMERAS,
                         help='how the camera moves, drawn from these')
-    parser.add_argument('--canvas', type=int, help='pixels of a side')
-    parser.add_argument('--fps', type=int, help='frames a second')
+    parser.add_argument('--canvas', type=positive, help='pixels of a side')
+    parser.add_argument('--fps', type=positive, help='frames a second')
     parser.add_argument('--objects', nargs=2, type=int, metavar=('LEAST', 'MOST'),
                         help='things in a clip that captions speak of')
     parser.add_argument('--events', nargs=2, type=int, metavar=('LEAST', 'MOST'),
@@ -47,7 +49,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--held-out', choices=sorted(HELD_OUT),
                         help='val and test differ from train in this')
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
-    return parser.parse_args()
+    add_debug_argument(parser)
+    return parser.parse_args(argv)
 
 
 def make_plan(args: argparse.Namespace) -> Plan:
@@ -70,11 +73,12 @@ def make_plan(args: argparse.Namespace) -> Plan:
                 test_difficulty=held_out)
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Write and report."""
-    args = parse_args()
+    args = parse_args(argv)
     start = time.perf_counter()
-    summary = generate(make_plan(args), args.out, args.workers, not args.quiet)
+    with errors_in_sentences(args.debug):
+        summary = generate(make_plan(args), args.out, args.workers, not args.quiet)
     seconds = time.perf_counter() - start
     print(json.dumps({k: v for k, v in summary.items() if k != 'plan'}))
     print(f'{args.out}: complete after {seconds:.1f} s')

@@ -2,21 +2,20 @@
 
 import argparse
 
-from mmengine.config import Config, DictAction
+from finsta.engine.launch import errors_in_sentences, read_config
+from finsta.utils.arguments import KeyValueAction
+from finsta.utils.errors import add_debug_argument
 
-from finsta.engine.launch import errors_in_sentences, find_config
 
-
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='file, relative to here, the checkout or the package')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={},
+    parser.add_argument('--cfg-options', nargs='+', action=KeyValueAction, default={},
                         metavar='KEY=VALUE', help='change config values, as in tools/train.py')
-    parser.add_argument('--debug', action='store_true', help='show tracebacks of all errors')
-    args = parser.parse_args()
+    add_debug_argument(parser)
+    args = parser.parse_args(argv)
     with errors_in_sentences(args.debug):
-        config = Config.fromfile(find_config(args.config))
-        config.merge_from_dict(args.cfg_options)
+        config = read_config(args.config, args.cfg_options)
         print(config.pretty_text)
 
 

@@ -29,6 +29,9 @@ def give_standard_library() -> None:
 
 def parse_args(argv=None):
     import argparse
+
+    from finsta.utils.arguments import positive
+    from finsta.utils.errors import add_debug_argument
     parser = argparse.ArgumentParser(
         description=__doc__.split('\n', maxsplit=1)[0], epilog=__doc__.split('\n\n', 1)[1],
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -45,8 +48,9 @@ def parse_args(argv=None):
                         help='decode every row; exit status 1 if something is wrong')
     parser.add_argument('--html', metavar='PAGE', help='write drawings and numbers as one page')
     parser.add_argument('--json', metavar='FILE', help='write what is shown as JSON')
-    parser.add_argument('--limit', type=int, default=20, metavar='N',
+    parser.add_argument('--limit', type=positive, default=20, metavar='N',
                         help='labels listed, and graphs drawn without --key (default: 20)')
+    add_debug_argument(parser)
     return parser.parse_args(argv)
 
 
@@ -69,6 +73,7 @@ def statistics(store, limit):
         out[table] = {
             'graphs': len(keys), 'empty': empty, 'parsers': dict(parsers), 'nodes': dict(kinds),
             'nodes_per_graph': round(sum(kinds.values()) / max(len(keys), 1), 2),
+            'made by': store.makers(table[:-1]),
             'labels': {kind: [[name, n] for (k, name), n in labels.most_common() if k == kind
                               ][:limit] for kind in kinds}}
         if table == 'videos':
@@ -77,7 +82,7 @@ def statistics(store, limit):
 
 
 def find(store, key, video_id):
-    """(kind, graph) of a key, a video before a text; raises KeyError."""
+    """(kind, graph) of a key, a video before a text; raises ValueError."""
     graph = store.get_video(key)
     if graph is not None:
         return 'video', graph
@@ -85,10 +90,10 @@ def find(store, key, video_id):
     if graph is None and video_id is None:
         owners = [v for v, text in store.text_keys() if text == key]
         if owners:
-            raise KeyError(f'{key!r} is stored for single videos: name one by --video-id, e.g. '
-                           f'{owners[0]}')
+            raise ValueError(f'{key!r} is stored for single videos: name one by --video-id, e.g. '
+                             f'{owners[0]}')
     if graph is None:
-        raise KeyError(f'no text and no video {key!r} in {store.root}')
+        raise ValueError(f'no text and no video {key!r} in {store.root}')
     return 'text', graph
 
 
@@ -140,10 +145,10 @@ def main(argv=None):
     import json
     from itertools import islice
 
-    from finsta.parsing.cli import errors_in_sentences
     from finsta.parsing.store import GraphStore
+    from finsta.utils.errors import errors_in_sentences
     args = parse_args(argv)
-    with errors_in_sentences():
+    with errors_in_sentences(args.debug):
         store = GraphStore(args.store)
         wrong = store.verify() if args.verify else {}
         found = [find(store, key, args.video_id) for key in args.key]

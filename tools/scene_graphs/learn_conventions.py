@@ -8,7 +8,6 @@ the words. Deterministic: full passes in a fixed order, weights rounded.
 """
 
 import argparse
-import csv
 import json
 import sys
 from collections import Counter, defaultdict
@@ -33,6 +32,9 @@ from finsta.parsing.text.pipeline import load_pipeline
 from finsta.parsing.text.rule_parser import draft_of
 from finsta.parsing.text.trees import from_doc
 from finsta.parsing.text.words import NUMBERS
+from finsta.utils.annotation_files import read_csv
+from finsta.utils.arguments import positive
+from finsta.utils.errors import add_debug_argument, errors_in_sentences
 
 Site = tuple[list[str], str]
 
@@ -221,7 +223,7 @@ def rename_tables(nlp, rows: list[dict], model: Conventions, least: int) -> None
     model.predicates = majority(predicates, least, 0.7)
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Command line; see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--gold', type=Path, required=True, help='CSV: caption, scene_graph')
@@ -231,14 +233,22 @@ def main() -> None:
                         help='folder of a pipeline, or builtin, the shipped one')
     parser.add_argument('--out', type=Path, default=FACTUAL,
                         help='JSON file (default: the shipped one)')
-    parser.add_argument('--epochs', type=int, default=6,
+    parser.add_argument('--epochs', type=positive, default=6,
                         help='passes over the captions (default: %(default)s)')
     parser.add_argument('--decay', type=float, default=0.5,
                         help='of the weights, against chance regularities (default: %(default)s)')
-    args = parser.parse_args()
+    add_debug_argument(parser)
+    args = parser.parse_args(argv)
+    with errors_in_sentences(args.debug):
+        run(args)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Learn, write, report."""
     torch.set_num_threads(1)
-    with open(args.gold, encoding='utf-8', newline='') as stream:
-        rows = list(csv.DictReader(stream))[slice(*args.rows)]
+    rows = list(read_csv(args.gold, ['caption', 'scene_graph']))[slice(*args.rows)]
+    if not rows:
+        raise ValueError(f'{args.gold} has no row in --rows {args.rows[0]} {args.rows[1]}')
     nlp = load_pipeline(args.pipeline)
     sites, renamed = collect(nlp, rows)
     model = Conventions(fit(sites['modifiers'], 20, 2, args.epochs, args.decay),
@@ -250,6 +260,7 @@ def main() -> None:
             'modifiers': model.modifiers.to_dict(), 'relations': model.relations.to_dict(),
             'objects': model.objects, 'attributes': model.attributes,
             'predicates': model.predicates}
+    args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(data, separators=(',', ':'), sort_keys=True) + '\n')
     print(f'{args.out}: {args.out.stat().st_size / 1e6:.2f} MB, {len(model.objects)} objects, '
           f'{len(model.attributes)} attributes, {len(model.predicates)} predicates renamed')

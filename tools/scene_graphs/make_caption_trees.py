@@ -10,7 +10,6 @@ from ``motion_grammar.py``.
 """
 
 import argparse
-import csv
 import random
 import sys
 from collections import Counter
@@ -26,6 +25,8 @@ from finsta.parsing.text.factual import read_line, tuples_of
 from finsta.parsing.text.pipeline import load_pipeline
 from finsta.parsing.text.rule_parser import graph_of_tree
 from finsta.parsing.text.trees import from_doc
+from finsta.utils.annotation_files import read_csv
+from finsta.utils.errors import add_debug_argument, errors_in_sentences
 
 
 def variants(caption: str) -> list[tuple[str, int, int]]:
@@ -109,7 +110,7 @@ def silver(nlp, captions: list[str], golds: list[str], conventions: Conventions 
     return found
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Command line; see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--gold', type=Path, required=True, help='CSV: caption, scene_graph')
@@ -123,9 +124,17 @@ def main() -> None:
     parser.add_argument('--seed', type=int, default=0,
                         help='of what is drawn (default: %(default)s)')
     parser.add_argument('--out', type=Path, required=True, help='CoNLL-U file of the silver trees')
-    args = parser.parse_args()
-    with open(args.gold, encoding='utf-8', newline='') as stream:
-        rows = list(csv.DictReader(stream))[slice(*args.rows)]
+    add_debug_argument(parser)
+    args = parser.parse_args(argv)
+    with errors_in_sentences(args.debug):
+        run(args)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Silver trees, motion sentences, the file."""
+    rows = list(read_csv(args.gold, ['caption', 'scene_graph']))[slice(*args.rows)]
+    if not rows:
+        raise ValueError(f'{args.gold} has no row in --rows {args.rows[0]} {args.rows[1]}')
     rng = random.Random(args.seed)
     rng.shuffle(rows)
     conventions = Conventions.load(args.conventions) if args.conventions else None

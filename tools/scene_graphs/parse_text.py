@@ -24,7 +24,6 @@ from mmengine.config import Config
 
 from finsta.parsing.cli import (
     add_run_arguments,
-    errors_in_sentences,
     finish,
     parser_config,
     run_options,
@@ -32,6 +31,8 @@ from finsta.parsing.cli import (
 from finsta.parsing.corpus import TEXT_FIELDS, import_gold, texts_of_annotation, texts_of_config
 from finsta.parsing.runner import parse_texts
 from finsta.parsing.store import GraphStore
+from finsta.utils.annotation_files import read_text
+from finsta.utils.errors import errors_in_sentences
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -56,30 +57,41 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def collect(args: argparse.Namespace) -> list[str]:
-    """All texts asked for, each once, in order."""
+    """All texts asked for, each once, in order.
+
+    Raises:
+        ValueError, FileNotFoundError: naming the file that is absent, empty or no text.
+    """
     texts: list[str] = []
     for path in args.ann:
         texts += texts_of_annotation(path, args.fields)
     for path in args.texts:
-        with open(path, encoding='utf-8') as file:
-            texts += [line.strip() for line in file if line.strip()]
+        found = [line.strip() for line in read_text(path).split('\n') if line.strip()]
+        if not found:
+            raise ValueError(f'{path}: holds no text; write one a line')
+        texts += found
     if args.dataset_config:
-        texts += texts_of_config(Config.fromfile(args.dataset_config), args.splits)
+        from finsta.engine.launch import find_config
+        config = Config.fromfile(find_config(args.dataset_config))
+        texts += texts_of_config(config, args.splits)
     return list(dict.fromkeys(texts))
 
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    with errors_in_sentences():
+    with errors_in_sentences(args.debug):
         if not (args.ann or args.texts or args.dataset_config or args.gold):
             raise ValueError('nothing to parse: give --ann, --texts, --dataset-config or --gold '
                              '(--help shows examples)')
+        texts = collect(args)
+        if texts and args.gold:
+            raise ValueError('--gold imports graphs instead of parsing: one store for both would '
+                             'mix them; call once with --gold and once without it, each with its '
+                             'own --out')
+        config, options = parser_config(args, 'text'), run_options(args)
         with GraphStore(args.out, readonly=False) as store:
-            gold = import_gold(args.gold, store, 'texts') if args.gold else None
-            texts = collect(args)
-            report = None
-            if texts:
-                report = parse_texts(texts, parser_config(args), store, run_options(args))
+            gold = import_gold(args.gold, store, 'texts', args.overwrite) if args.gold else None
+            report = parse_texts(texts, config, store, options) if texts else None
         return finish(args, report, gold)
 
 

@@ -24,7 +24,6 @@ import sys
 
 from finsta.parsing.cli import (
     add_run_arguments,
-    errors_in_sentences,
     finish,
     parser_config,
     run_options,
@@ -33,6 +32,7 @@ from finsta.parsing.corpus import import_gold
 from finsta.parsing.runner import list_videos, parse_videos
 from finsta.parsing.store import GraphStore
 from finsta.registry import SG_PARSERS
+from finsta.utils.errors import errors_in_sentences
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -52,8 +52,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    with errors_in_sentences():
-        config = parser_config(args)
+    with errors_in_sentences(args.debug):
+        config, options = parser_config(args, 'video'), run_options(args)
+        if args.videos and args.gold:
+            raise ValueError('--gold imports graphs instead of parsing: one store for both would '
+                             'mix them; call once with --gold and once with --videos, each with '
+                             'its own --out')
         videos = [path for source in args.videos for path in list_videos(source)]
         if not videos and not args.gold:
             built = SG_PARSERS.build(dict(config))
@@ -62,9 +66,8 @@ def main(argv: list[str] | None = None) -> int:
                                  'examples)')
             videos = list(built.video_ids)
         with GraphStore(args.out, readonly=False) as store:
-            gold = import_gold(args.gold, store, 'videos') if args.gold else None
-            report = parse_videos(videos, config, store, run_options(args),
-                                  args.root) if videos else None
+            gold = import_gold(args.gold, store, 'videos', args.overwrite) if args.gold else None
+            report = parse_videos(videos, config, store, options, args.root) if videos else None
         return finish(args, report, gold)
 
 

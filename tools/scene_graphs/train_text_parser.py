@@ -24,6 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from finsta.parsing.text.conllu import Sentence, read_conllu
 from finsta.parsing.text.lemma_tables import build_lemma_tables
 from finsta.parsing.text.pipeline import keep_hyphens, load_pipeline
+from finsta.utils.arguments import positive
+from finsta.utils.errors import add_debug_argument, errors_in_sentences
 from finsta.utils.provenance import provenance
 
 LICENCE_NOTE = ('Trained on UD_English-EWT (Universal Dependencies, English Web Treebank), '
@@ -57,11 +59,18 @@ def build_pipeline(width: int, depth: int, rows: list[int], hidden: int, seed: i
 
 
 def load_for_training(path: Path, seed: int):
-    """A pipeline of this script, to go on from; its lemmatizer is made anew in the end."""
+    """A pipeline of this script, to go on from; its lemmatizer is made anew in the end.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
     import spacy
     from spacy.util import fix_random_seed
     fix_random_seed(seed)
-    nlp = spacy.load(path, exclude=['lemmatizer'])
+    try:
+        nlp = spacy.load(path, exclude=['lemmatizer'])
+    except OSError as error:
+        raise FileNotFoundError(f'--init {path} is no pipeline of spaCy ({error})') from error
     keep_hyphens(nlp)
     nlp.resume_training()
     return nlp
@@ -238,7 +247,7 @@ def finish(nlp_path: Path, args, corpora: dict, best: dict) -> None:
     print(json.dumps(dict(scores, megabytes=round(size / 1e6, 2)), indent=1))
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line; see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--treebank', type=Path, required=True,
@@ -254,44 +263,55 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--silver-note', default='Silver caption trees derived from FACTUAL '
                         '(MIT) train captions (Visual Genome, CC BY 4.0).',
                         help="source and licence of --silver, for the pipeline's metadata")
-    parser.add_argument('--epochs', type=int, default=10,
+    parser.add_argument('--epochs', type=positive, default=10,
                         help='passes over the training sentences (default: %(default)s)')
-    parser.add_argument('--stop-after', type=int, help='stop after this many of --epochs (the '
-                        'learning rate still falls as for all of them)')
-    parser.add_argument('--batch-words', type=int, default=700,
+    parser.add_argument('--stop-after', type=positive, help='stop after this many of --epochs '
+                        '(the learning rate still falls as for all of them)')
+    parser.add_argument('--batch-words', type=positive, default=700,
                         help='words of a step, about (default: %(default)s)')
     parser.add_argument('--lr', type=float, default=0.002,
                         help='learning rate at its highest (default: %(default)s)')
     parser.add_argument('--dropout', type=float, default=0.15,
                         help='share of activations left out (default: %(default)s)')
-    parser.add_argument('--width', type=int, default=96,
+    parser.add_argument('--width', type=positive, default=96,
                         help='of the word vectors (default: %(default)s)')
-    parser.add_argument('--depth', type=int, default=4,
+    parser.add_argument('--depth', type=positive, default=4,
                         help='layers of convolution (default: %(default)s)')
-    parser.add_argument('--hidden', type=int, default=96,
+    parser.add_argument('--hidden', type=positive, default=96,
                         help='units of the parser (default: %(default)s)')
     parser.add_argument('--rows', type=int, nargs=4, default=[8000, 1000, 3000, 1500],
                         help='of the tables of word, prefix, suffix and shape')
-    parser.add_argument('--limit', type=int, help='use the first N training sentences only')
+    parser.add_argument('--limit', type=positive, help='use the first N training sentences only')
     parser.add_argument('--seed', type=int, default=0,
                         help='of what is drawn (default: %(default)s)')
-    args = parser.parse_args()
+    add_debug_argument(parser)
+    args = parser.parse_args(argv)
     if bool(args.out) == bool(args.evaluate):
         parser.error('give either --out, the folder of a new pipeline, or --evaluate, a finished '
                      'one')
-    args.shown = [str(a.name) if isinstance(a, Path) else a for a in sys.argv[1:]]
+    args.shown = sys.argv[1:] if argv is None else list(argv)
     return args
 
 
-def main() -> None:
-    """Read, train, finish; or read and evaluate."""
-    args = parse_args()
+def main(argv: list[str] | None = None) -> None:
+    """Command line; see the module's docstring."""
+    args = parse_args(argv)
+    with errors_in_sentences(args.debug):
+        run(args)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Read, train, finish; or read and evaluate.
+
+    Raises:
+        FileNotFoundError: no treebank. ValueError: a file of it that is no CoNLL-U.
+    """
     corpora = {}
     for split in ('train', 'dev', 'test'):
         path = args.treebank / f'en_ewt-ud-{split}.conllu'
         if not path.is_file() and split != 'test':
-            raise SystemExit(f'{path} is missing: put UD_English-EWT '
-                             '(https://universaldependencies.org) there or fix --treebank.')
+            raise FileNotFoundError(f'{path} is missing: put UD_English-EWT '
+                                    '(https://universaldependencies.org) there or fix --treebank.')
         corpora[split] = read_conllu(path) if path.is_file() else []
     if args.evaluate:
         evaluate(args, corpora)

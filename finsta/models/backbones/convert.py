@@ -17,6 +17,7 @@ from mmengine.logging import print_log
 from torch import Tensor
 
 from finsta.registry import BACKBONES
+from finsta.utils.errors import add_debug_argument, errors_in_sentences
 
 from .base import VideoLanguageBackbone
 from .checkpoint import CheckpointError, backbone_part, load_strictly, read_state_dict, sha256
@@ -136,13 +137,27 @@ def run_converter(description: str, rules: Sequence[Rule],
                         help='keys of the model that the file may lack')
     parser.add_argument('--allow-unexpected', nargs='*', default=[], metavar='PATTERN',
                         help='keys of the file that may have no place')
+    parser.add_argument('--overwrite', action='store_true',
+                        help='write into a folder that holds something')
+    add_debug_argument(parser)
     args = parser.parse_args(argv)
-    state: Mapping[str, Tensor] = backbone_part(read_state_dict(args.source))
-    if prepare is not None:
-        state = prepare(state)
-    backbone = convert(state, rules, infer(state, args.tokenizer), str(args.source),
-                       args.allow_missing, args.allow_unexpected)
-    backbone.save(args.out, dict(converted_from=args.source.name, sha256=sha256(args.source),
-                                 note='converted; training not reproduced'))
+    with errors_in_sentences(args.debug):
+        _check_target(args.out, args.overwrite)
+        state: Mapping[str, Tensor] = backbone_part(read_state_dict(args.source))
+        if prepare is not None:
+            state = prepare(state)
+        backbone = convert(state, rules, infer(state, args.tokenizer), str(args.source),
+                           args.allow_missing, args.allow_unexpected)
+        backbone.save(args.out, dict(converted_from=args.source.name, sha256=sha256(args.source),
+                                     note='converted; training not reproduced'))
     print(f'{sum(p.numel() for p in backbone.parameters()):,} parameters written to {args.out}')
     return args.out
+
+
+def _check_target(out: Path, overwrite: bool) -> None:
+    if out.exists() and not out.is_dir():
+        raise NotADirectoryError(f'{out} is a file, where a folder is to be written; give another '
+                                 'name')
+    if not overwrite and out.is_dir() and any(out.iterdir()):
+        raise FileExistsError(f'{out} holds something already; give another folder, or '
+                              '--overwrite')

@@ -17,8 +17,11 @@ from .checkpoint import is_saved_backbone, load_backbone, read_saved_config
 WEIGHTS = Path(__file__).resolve().parents[2] / 'weights'
 
 
-def find_saved(name: str) -> Path:
+def find_saved(name: str, option: str = 'pretrained=') -> Path:
     """A folder of a saved backbone: as given, else among the weights shipped in the package.
+
+    Args:
+        option: where the name was given, for the message, e.g. ``'--checkpoint '``.
 
     Raises:
         FileNotFoundError: naming the places looked at and the weights that are shipped.
@@ -28,7 +31,7 @@ def find_saved(name: str) -> Path:
             return folder
     shipped = sorted(f.name for f in WEIGHTS.iterdir() if f.is_dir() and is_saved_backbone(f)) \
         if WEIGHTS.is_dir() else []
-    raise FileNotFoundError(f'pretrained={name!r}: no saved backbone in {Path(name)} or '
+    raise FileNotFoundError(f'{option}{name!r}: no saved backbone in {Path(name)} or '
                             f'{WEIGHTS / name}. Shipped with the package: '
                             f'{", ".join(shipped) or "none"}. Post-training writes one to '
                             '<work_dir>/backbone')

@@ -168,6 +168,13 @@ def encode_with_ends(tokenizer: Any, texts: Sequence[str], max_length: int,
 
 
 def read_word_list(path: str | os.PathLike) -> list[str]:
-    """Blank-separated words of a text file; lines that begin with ``#`` are comments."""
-    lines = Path(path).read_text(encoding='utf-8').splitlines()
+    """Blank-separated words of a text file; lines that begin with ``#`` are comments.
+
+    Raises:
+        ValueError: when it is not UTF-8.
+    """
+    try:
+        lines = Path(path).read_text(encoding='utf-8').splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{path}: a word list must be UTF-8 text ({error})') from error
     return [w for line in lines if not line.startswith('#') for w in line.split()]

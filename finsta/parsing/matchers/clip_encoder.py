@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from finsta.parsing.pretrained import reading_model
 from finsta.registry import NODE_ENCODERS
 from finsta.utils.optional import require
 
@@ -22,7 +23,7 @@ class ClipNodeEncoder:
         batch_size: labels or crops in one forward pass.
 
     Raises:
-        OSError: from transformers, if the folder does not hold the model.
+        CheckpointError: if the folder does not hold the model.
     """
 
     def __init__(self, folder: str, template: str = 'a photo of {}', device: str = 'auto',
@@ -31,9 +32,10 @@ class ClipNodeEncoder:
         if device == 'auto':
             device = 'cuda' if torch.cuda.is_available() else 'cpu'
         self.device, self.batch_size, self.template = torch.device(device), batch_size, template
-        self.model = hub.AutoModel.from_pretrained(folder).to(self.device).eval()
-        self.tokenizer = hub.AutoTokenizer.from_pretrained(folder)
-        self.processor = hub.AutoImageProcessor.from_pretrained(folder)
+        with reading_model(folder, 'folder'):
+            self.model = hub.AutoModel.from_pretrained(folder).to(self.device).eval()
+            self.tokenizer = hub.AutoTokenizer.from_pretrained(folder)
+            self.processor = hub.AutoImageProcessor.from_pretrained(folder)
 
     @torch.inference_mode()
     def encode_labels(self, labels: Sequence[str]) -> Tensor:

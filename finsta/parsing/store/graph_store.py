@@ -7,8 +7,9 @@
     ROOT/failures/failures-000000-....parquet    kind, key, reason
 
 Shards are only ever added (see ``shards.py``); the row of a later shard hides the row of an
-earlier one with the same key. Opening reads the key columns into memory; a look-up decodes one
-small row group through the memory map, and keeps the graphs used last. Layout: ours.
+earlier one with the same key. A shard's metadata say what made its rows. Opening reads the key
+columns into memory; a look-up decodes one small row group through the memory map, and keeps the
+graphs used last. Layout: ours.
 """
 
 import json
@@ -61,6 +62,7 @@ class GraphStore:
 
     Raises:
         FileNotFoundError: if ``readonly`` and the folder is absent.
+        NotADirectoryError: if ``root`` is a file.
         GraphError: if a shard was written by another version of the store.
     """
 
@@ -68,6 +70,9 @@ class GraphStore:
                  flush_bytes: int = 64 << 20, cache_nodes: int = 200_000,
                  cache_bytes: int = 64 << 20) -> None:
         self.root, self.readonly = Path(root), readonly
+        if self.root.exists() and not self.root.is_dir():
+            raise NotADirectoryError(f'{self.root} is a file, where a graph store is a folder; '
+                                     'give another name')
         if readonly and not self.root.is_dir():
             raise FileNotFoundError(
                 f'no graph store at {self.root}. Make one with tools/scene_graphs/parse_text.py '
@@ -75,6 +80,7 @@ class GraphStore:
         self.flush_rows, self.flush_bytes = flush_rows, flush_bytes
         self._cache_args = (cache_nodes, cache_bytes)
         self.damaged: dict[str, str] = {}
+        self._maker: str | None = None
         self._pending: dict[str, dict[Any, dict[str, Any]]] = {t: {} for t in TABLES}
         self._pending_graphs: dict[tuple[str, Any], SceneGraph | DynamicSceneGraph] = {}
         self._pending_bytes = 0
@@ -96,7 +102,7 @@ class GraphStore:
             raise ValueError(f'the graph store {self.root} has unwritten rows: call flush() '
                              'before it is pickled or sent to another process')
         keep = ('root', 'readonly', 'flush_rows', 'flush_bytes', '_cache_args', 'damaged',
-                '_pending', '_pending_graphs', '_pending_bytes')
+                '_maker', '_pending', '_pending_graphs', '_pending_bytes')
         return {name: self.__dict__[name] for name in keep}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -260,6 +266,35 @@ class GraphStore:
 
     # ---- writing -------------------------------------------------------------------------
 
+    def begin(self, kind: str, maker: str, replace: bool = False) -> None:
+        """Say what makes the graphs that are put from now on; refuse to mix two makers.
+
+        Args:
+            kind: 'text' or 'video'.
+            maker: in words, e.g. a parser with its arguments. It is kept with the rows.
+            replace: they are to replace what is there, whoever made that.
+
+        Raises:
+            ValueError: if graphs of this kind by another maker are there.
+        """
+        self._check_writable()
+        self.flush()
+        found = self.makers(kind)
+        if found and found != [maker] and not replace:
+            raise ValueError(
+                f'{self.root} holds {kind} graphs of {" and ".join(found)}, not of {maker} alone; '
+                'give another --out, or --overwrite to make the graphs of this call anew')
+        self._maker = maker
+
+    def makers(self, kind: str) -> list[str]:
+        """What made the text or video graphs on the disk, oldest first. Rows of shards from
+        before this was noted are left out."""
+        self._open()
+        table = f'{kind}s'
+        used = {at for at, _ in self._index[table].values()}
+        found = (self._shards[table][at].maker for at in sorted(used))
+        return list(dict.fromkeys(m for m in found if m is not None))
+
     def put_text(self, text: str, graph: SceneGraph, video_id: str | None = None) -> None:
         """Add a text graph, for one video or (None) for the text wherever it stands."""
         text, video_id = _as_key(text), _as_key(video_id)
@@ -315,7 +350,8 @@ class GraphStore:
         for table, rows in self._pending.items():
             if rows:
                 number = next_number(self.root / table, table)
-                path = write_shard(self.root / table, table, number, list(rows.values()))
+                path = write_shard(self.root / table, table, number, list(rows.values()),
+                                   self._maker)
                 self._add_shard(table, Shard(path, table))
                 self._pending[table] = {}
         self._pending_graphs, self._pending_bytes = {}, 0

@@ -10,6 +10,8 @@ from finsta.utils.shards import write_shard as _write_shard
 
 STORE_VERSION = 1
 GROUP_BYTES = 256 << 10
+# metadata key of what made the rows; shards of earlier versions have none
+MAKER_KEY = 'finsta_maker'
 
 # table -> column -> Arrow type; the columns before 'graph' are read at opening, the rest later
 TABLES: dict[str, dict[str, str]] = {
@@ -29,9 +31,15 @@ def graph_format() -> ShardFormat:
         remedy='Parse again into a new folder, or use the Finsta that wrote it')
 
 
-def write_shard(folder: Path, table: str, number: int, rows: Sequence[Mapping[str, Any]]) -> Path:
-    """Write rows as one new shard of a table; arguments as of finsta.utils.shards."""
-    return _write_shard(graph_format(), folder, table, number, rows)
+def write_shard(folder: Path, table: str, number: int, rows: Sequence[Mapping[str, Any]],
+                maker: str | None = None) -> Path:
+    """Write rows as one new shard of a table; arguments as of finsta.utils.shards.
+
+    Args:
+        maker: what made the rows, in words.
+    """
+    return _write_shard(graph_format(), folder, table, number, rows,
+                        None if maker is None else {MAKER_KEY: maker})
 
 
 class Shard(ShardReader):
@@ -41,10 +49,15 @@ class Shard(ShardReader):
     def __init__(self, path: Path, table: str) -> None:
         super().__init__(graph_format(), path, table)
 
+    @property
+    def maker(self) -> str | None:
+        """What made the rows, in words; None where nobody noted it."""
+        return self.metadata.get(MAKER_KEY)
+
     def read_graphs(self, group: int):
         """The Arrow column of graph texts of one row group; raises DamagedShard."""
         return self.read_payload(group)
 
 
-__all__ = ['GROUP_BYTES', 'STORE_VERSION', 'TABLES', 'DamagedShard', 'Shard', 'graph_format',
-           'list_shards', 'next_number', 'write_shard']
+__all__ = ['GROUP_BYTES', 'MAKER_KEY', 'STORE_VERSION', 'TABLES', 'DamagedShard', 'Shard',
+           'graph_format', 'list_shards', 'next_number', 'write_shard']

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from finsta.utils.annotation_files import read_text
+
 
 @dataclass(frozen=True)
 class Sentence:
@@ -40,26 +42,26 @@ def read_conllu(path: Path) -> list[Sentence]:
     Multi-word ranges ("3-4") and empty nodes ("3.1") are resolved into plain words.
 
     Raises:
-        ValueError: naming the file and line of a row without ten columns.
+        FileNotFoundError, ValueError: naming the file that is absent or no UTF-8, or the line of a
+            row without ten columns.
     """
     sentences, rows, joined = [], [], {}
-    with open(path, encoding='utf-8') as stream:
-        for number, line in enumerate(stream, 1):
-            line = line.rstrip('\n')
-            if not line:
-                if rows:
-                    sentences.append(_sentence(rows, joined))
-                rows, joined = [], {}
-            elif not line.startswith('#'):
-                row = line.split('\t')
-                if len(row) != 10:
-                    raise ValueError(f'{path}:{number}: {len(row)} columns where CoNLL-U has 10')
-                if '-' in row[0]:
-                    first, last = map(int, row[0].split('-'))
-                    joined.update({i: i == last and 'SpaceAfter=No' not in row[9]
-                                   for i in range(first, last + 1)})
-                elif '.' not in row[0]:
-                    rows.append(row)
+    for number, line in enumerate(read_text(path).split('\n'), 1):
+        line = line.rstrip('\r')
+        if not line:
+            if rows:
+                sentences.append(_sentence(rows, joined))
+            rows, joined = [], {}
+        elif not line.startswith('#'):
+            row = line.split('\t')
+            if len(row) != 10:
+                raise ValueError(f'{path}:{number}: {len(row)} columns where CoNLL-U has 10')
+            if '-' in row[0]:
+                first, last = map(int, row[0].split('-'))
+                joined.update({i: i == last and 'SpaceAfter=No' not in row[9]
+                               for i in range(first, last + 1)})
+            elif '.' not in row[0]:
+                rows.append(row)
     if rows:
         sentences.append(_sentence(rows, joined))
     return sentences

@@ -43,9 +43,9 @@ class Conventions:
             ValueError: naming the file and what is wrong in it.
         """
         path = FACTUAL if name == 'factual' else Path(name)
-        with open(path, encoding='utf-8') as stream:
-            data = json.load(stream)
         try:
+            with open(path, encoding='utf-8') as stream:
+                data = json.load(stream)
             return cls(LogLinear.from_dict(data['modifiers']),
                        LogLinear.from_dict(data['relations']),
                        dict(data['objects']), dict(data['attributes']), dict(data['predicates']))

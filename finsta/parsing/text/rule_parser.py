@@ -61,6 +61,7 @@ class RuleTextParser:
             ``'truncated'``, ``'failed'`` (a contradiction inside the rules; empty graph).
     """
 
+    kind = 'text'
     VERSION = 1
 
     def __init__(self, pipeline: str = 'builtin', conventions: str | None = 'factual',

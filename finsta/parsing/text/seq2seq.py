@@ -38,6 +38,7 @@ class Seq2SeqTextParser:
         FileNotFoundError: the model cannot be loaded, with the reason.
     """
 
+    kind = 'text'
     VERSION = 1
 
     def __init__(self, model: str, prefix: str = 'Generate Scene Graph: ', batch_size: int = 32,
@@ -47,7 +48,7 @@ class Seq2SeqTextParser:
         try:
             self.tokenizer = transformers.AutoTokenizer.from_pretrained(model)
             self.model = transformers.AutoModelForSeq2SeqLM.from_pretrained(model)
-        except OSError as error:
+        except (OSError, ValueError) as error:   # absent; or a model of another kind
             raise FileNotFoundError(
                 f'no seq2seq checkpoint at {model!r} ({error}). Give a folder with config, '
                 'weights and tokenizer, or a hub name that can be reached') from error

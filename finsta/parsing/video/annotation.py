@@ -29,6 +29,7 @@ class AnnotationVideoParser:
         num_failed: rows skipped under ``on_error='skip'``.
     """
 
+    kind = 'video'
     version = 'AnnotationVideoParser/1'
 
     def __init__(self, ann_file: str, layout: str = 'finsta', on_error: str = 'raise',

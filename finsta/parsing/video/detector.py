@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from finsta.parsing.pretrained import reading_model
 from finsta.parsing.video.builder import RelationSpan, Track, build_graph, pixel_box
 from finsta.parsing.video.frames import VideoParser
 from finsta.parsing.video.tracking import Detections
@@ -55,8 +56,9 @@ class DetectorVideoParser(VideoParser):
         tracker: config of TRACKERS.
 
     Raises:
-        ValueError: ``classes`` missing for, or given to, the wrong kind of detector.
-        OSError: from transformers, if a folder does not hold the model.
+        ValueError: ``classes`` missing for, or given to, the wrong kind of detector; a ``device``
+            or ``dtype`` that torch does not know.
+        CheckpointError: if a folder does not hold the model.
     """
 
     version = 'DetectorVideoParser/1'
@@ -72,7 +74,13 @@ class DetectorVideoParser(VideoParser):
         super().__init__(max_frames, None, backend)
         if device == 'auto':
             device = 'cuda' if torch.cuda.is_available() else 'cpu'
-        self.device, self.dtype = torch.device(device), getattr(torch, dtype)
+        self.dtype = getattr(torch, dtype, None)
+        try:
+            self.device = torch.device(device)
+        except RuntimeError as error:
+            raise ValueError(f'device={device!r}: {error}') from error
+        if not isinstance(self.dtype, torch.dtype) or not self.dtype.is_floating_point:
+            raise ValueError(f"dtype={dtype!r} must be a floating type of torch, e.g. 'float32'")
         self.detector = _Detector(detector, classes, self.device, self.dtype)
         self.scorer = None if scorer is None else _Scorer(scorer, self.device, self.dtype,
                                                           batch_size)
@@ -162,11 +170,12 @@ def is_open_vocabulary(name: str) -> bool:
     """Whether the detector in a folder (or of a hub name) wants words to look for.
 
     Raises:
-        OSError: from transformers, if the folder does not hold a model.
+        CheckpointError: if the folder does not hold a model.
     """
     hub = require('transformers', 'DetectorVideoParser')
-    return (type(hub.AutoConfig.from_pretrained(name))
-            in hub.AutoModelForZeroShotObjectDetection._model_mapping)
+    with reading_model(name, 'detector'):
+        config = hub.AutoConfig.from_pretrained(name)
+    return type(config) in hub.AutoModelForZeroShotObjectDetection._model_mapping
 
 
 class _Detector:
@@ -175,8 +184,8 @@ class _Detector:
     def __init__(self, name: str, classes: Sequence[str] | None, device: torch.device,
                  dtype: torch.dtype) -> None:
         hub = require('transformers', 'DetectorVideoParser')
-        config = hub.AutoConfig.from_pretrained(name)
         open_vocabulary = is_open_vocabulary(name)
+        config = hub.AutoConfig.from_pretrained(name)
         if open_vocabulary and not classes:
             raise ValueError(f'{name} ({config.model_type}) is an open-vocabulary detector: give '
                              "classes=['person', ...], the words to look for")
@@ -186,9 +195,10 @@ class _Detector:
         kind = (hub.AutoModelForZeroShotObjectDetection if open_vocabulary
                 else hub.AutoModelForObjectDetection)
         self.classes = list(classes or ())
-        self.model = kind.from_pretrained(name, dtype=dtype).to(device).eval()
-        self.processor = (hub.AutoProcessor if open_vocabulary
-                          else hub.AutoImageProcessor).from_pretrained(name)
+        with reading_model(name, 'detector'):
+            self.model = kind.from_pretrained(name, dtype=dtype).to(device).eval()
+            self.processor = (hub.AutoProcessor if open_vocabulary
+                              else hub.AutoImageProcessor).from_pretrained(name)
         self.grounding = open_vocabulary and 'grounding' in config.model_type
         self.device, self.dtype = device, dtype
 
@@ -269,9 +279,10 @@ class _Scorer:
     def __init__(self, name: str, device: torch.device, dtype: torch.dtype, batch_size: int
                  ) -> None:
         hub = require('transformers', 'DetectorVideoParser')
-        self.model = hub.AutoModel.from_pretrained(name, dtype=dtype).to(device).eval()
-        self.tokenizer = hub.AutoTokenizer.from_pretrained(name)
-        self.processor = hub.AutoImageProcessor.from_pretrained(name)
+        with reading_model(name, 'scorer'):
+            self.model = hub.AutoModel.from_pretrained(name, dtype=dtype).to(device).eval()
+            self.tokenizer = hub.AutoTokenizer.from_pretrained(name)
+            self.processor = hub.AutoImageProcessor.from_pretrained(name)
         self.device, self.dtype, self.batch_size = device, dtype, batch_size
         self._texts: dict[tuple[str, ...], Tensor] = {}
 

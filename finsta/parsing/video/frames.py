@@ -25,6 +25,7 @@ class VideoParser:
         num_unreadable: files that could not be decoded, each logged; they give the empty graph.
     """
 
+    kind = 'video'
     version = ''
 
     def __init__(self, max_frames: int, max_size: int | None, backend: str = 'auto') -> None:

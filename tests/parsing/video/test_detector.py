@@ -11,6 +11,7 @@ from finsta.parsing.video.detector import _Scorer
 from finsta.parsing.video.vocab import load_vocabulary
 from finsta.registry import SG_PARSERS
 from finsta.structures import GraphError
+from finsta.utils.errors import CheckpointError
 
 transformers = pytest.importorskip('transformers')
 
@@ -67,7 +68,7 @@ def frames(num=5):
 
 
 def build(**kwargs):
-    return SG_PARSERS.build(dict(type='DetectorVideoParser', device='cpu', **kwargs))
+    return SG_PARSERS.build({'type': 'DetectorVideoParser', 'device': 'cpu', **kwargs})
 
 
 def test_graph_of_a_closed_vocabulary_detector(detr_dir, clip_dir):
@@ -226,10 +227,13 @@ def test_more_classes_than_a_detector_reads_are_refused(grounding_dir):
 def test_wrong_use_is_named(detr_dir, tmp_path):
     with pytest.raises(ValueError, match='fixed classes'):
         build(detector=detr_dir, classes=['cat'])
-    with pytest.raises(OSError):
+    with pytest.raises(CheckpointError, match='absent: no model can be read there'):
         build(detector=str(tmp_path / 'absent'))
     with pytest.raises(GraphError, match='vg50_predicates'):
         build(detector=detr_dir, predicates='vg51')
+    for wrong in (dict(device='abacus'), dict(dtype='float33'), dict(dtype='int32')):
+        with pytest.raises(ValueError, match=f'{next(iter(wrong))}='):
+            build(detector=detr_dir, **wrong)
     parser = build(detector=detr_dir)
     (tmp_path / 'empty.mp4').write_bytes(b'')
     assert not parser.parse([str(tmp_path / 'empty.mp4')])[0].frames[0].nodes

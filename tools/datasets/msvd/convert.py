@@ -15,6 +15,7 @@ from pathlib import Path
 from finsta.datasets.msvd import read_split
 from finsta.evaluation.metrics.base import write_json
 from finsta.utils.annotation_files import AnnotationError, read_csv, read_lines
+from finsta.utils.errors import add_debug_argument, errors_in_sentences
 
 
 def read_descriptions(path: str | Path) -> dict[str, list[str]]:
@@ -54,14 +55,16 @@ def convert(descriptions: str | Path, root: str | Path) -> dict[str, int]:
     return out
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('descriptions', help='the csv of the corpus, or AllVideoDescriptions.txt')
     parser.add_argument('--root', default='data/msvd', help='holds the split lists')
-    args = parser.parse_args()
-    for name, count in convert(args.descriptions, args.root).items():
-        print(f'{args.root}/{name}: {count} videos')
+    add_debug_argument(parser)
+    args = parser.parse_args(argv)
+    with errors_in_sentences(args.debug):
+        for name, count in convert(args.descriptions, args.root).items():
+            print(f'{args.root}/{name}: {count} videos')
     return 0
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from finsta.datasets.msvd_qa import read_questions
 from finsta.evaluation.metrics.base import write_json
+from finsta.utils.errors import add_debug_argument, errors_in_sentences
 
 
 def convert(source: str | Path, target: str | Path) -> int:
@@ -21,13 +22,15 @@ def convert(source: str | Path, target: str | Path) -> int:
     return len(rows)
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('source', help='csv with video, question, answer, qid')
     parser.add_argument('target', help='JSON file to write')
-    args = parser.parse_args()
-    print(f'{args.target}: {convert(args.source, args.target)} questions')
+    add_debug_argument(parser)
+    args = parser.parse_args(argv)
+    with errors_in_sentences(args.debug):
+        print(f'{args.target}: {convert(args.source, args.target)} questions')
     return 0
 
 

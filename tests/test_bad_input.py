@@ -11,6 +11,8 @@ import torch
 from mmengine.registry import DefaultScope
 
 from finsta.datasets import MSVD, MSVDQA, video_text_collate
+from finsta.datasets.transforms import graphs
+from finsta.datasets.transforms.graphs import MissingGraphsError
 from finsta.models import FinstaModel
 from finsta.parsing.runner import RunOptions, parse_texts, parse_videos
 from finsta.parsing.store import GraphStore
@@ -41,6 +43,14 @@ def pipeline(store: str) -> list[dict]:
 def data_set(root, **kwargs) -> MSVD:
     with DefaultScope.overwrite_default_scope('finsta'):
         return MSVD(data_root=str(root), pipeline=pipeline(str(root / 'graphs')), **kwargs)
+
+
+def put_texts(root) -> None:
+    """An empty graph for every training caption."""
+    with GraphStore(root / 'graphs', readonly=False) as store:
+        for row in json.loads((root / 'training_label.json').read_text()):
+            for text in row['caption']:
+                store.put_text(text, SceneGraph(text=text))
 
 
 def post_train(rows: list[dict]) -> dict[str, torch.Tensor]:
@@ -147,6 +157,7 @@ def test_bad_video_costs_itself_only(tmp_path, kind):
     paths = [str(root / 'YouTubeClips' / f'{name}.avi') for name in ON_DISK]
     with GraphStore(root / 'graphs', readonly=False) as store:
         report = parse_videos(paths, MOTION, store, HERE)
+    put_texts(root)
     data = data_set(root, rows='video')
     if kind == 'wrong_extension':  # the content decides: it is read
         assert (report.parsed, report.failed) == (5, 0)
@@ -193,6 +204,7 @@ def test_video_row_that_points_outside_its_nodes_stops_at_the_store(tmp_path, wh
              'graph': json.dumps(wrong if name == 'aa_0_1' else whole.to_dict())}
             for name in ON_DISK]
     shard = write_shard(root / 'graphs' / 'videos', 'videos', 0, rows)
+    put_texts(root)
     store = GraphStore(root / 'graphs')
     data = data_set(root, rows='video')
     at = [data.get_sample(i).video_id for i in range(len(data))].index('aa_0_1')
@@ -206,17 +218,47 @@ def test_video_row_that_points_outside_its_nodes_stops_at_the_store(tmp_path, wh
     assert data[1 - at]['sample'].dsg is not None
 
 
-def test_missing_graphs_are_counted_and_the_loss_is_finite(tmp_path):
-    """A store that has none of them: empty graphs, a count for each, and no NaN."""
+def test_missing_graphs_are_counted_and_the_loss_is_finite(tmp_path, monkeypatch):
+    """A store that has one of them: empty graphs, a count for each, and no NaN."""
     root = make_msvd(tmp_path / 'msvd')
+    plain = MSVD(data_root=str(root), rows='caption')
+    texts = {plain.get_sample(i).text for i in range(len(plain))}
     with GraphStore(root / 'graphs', readonly=False) as store:
-        store.put_text('another text', SceneGraph(text='another text'))
-    data = data_set(root, rows='video')
-    rows = [data[i] for i in range(3)]
+        for text in texts:
+            store.put_text(text, SceneGraph(text=text), 'no video of these')
+        store.put_text(min(texts), SceneGraph(text=min(texts)))
+        store.put_video('aa_0_1', DynamicSceneGraph((SceneGraph(),), (0.,), video='aa_0_1'))
+    lines: list[str] = []
+    monkeypatch.setattr(graphs, 'print_log', lambda text, *args, **kwargs: lines.append(text))
+    data = data_set(root, rows='caption')
+    found = re.search(r'graphs of 1 of (\d+) videos and (\d+) of (\d+) texts', lines[0])
+    assert found and int(found[3]) == len(data) > int(found[2]) >= 1
+    rows = [data[i] for i in range(len(data))]
     load = next(t for t in data.pipeline.transforms
                 if isinstance(t, TRANSFORMS.get('LoadGraphs')))
-    assert load.tally.summary() == {'missing_text': 3, 'missing_video': 3}
-    post_train(rows)
+    absent = sum(data.get_sample(i).video_id != 'aa_0_1' for i in range(len(data)))
+    assert load.tally.summary() == {'missing_text': len(data) - int(found[2]),
+                                    'missing_video': absent}
+    post_train(rows[:3])
+
+
+@pytest.mark.parametrize('lacking', ['videos', 'texts'])
+def test_a_store_with_none_of_the_graphs_stops_the_run_at_its_start(tmp_path, lacking):
+    """Who forgot a parser should not hear of it after the training."""
+    root = make_msvd(tmp_path / 'msvd')
+    plain = MSVD(data_root=str(root), rows='caption')
+    with GraphStore(root / 'graphs', readonly=False) as store:
+        if lacking == 'videos':
+            for i in range(len(plain)):
+                text = plain.get_sample(i).text
+                store.put_text(text, SceneGraph(text=text))
+        else:
+            store.put_video('aa_0_1', DynamicSceneGraph((SceneGraph(),), (0.,), video='aa_0_1'))
+    command = {'videos': r'parse_video\.py --videos \S+YouTubeClips', 'texts': r'parse_text\.py'}
+    with pytest.raises(MissingGraphsError, match=(
+            rf'graphs holds no graph of any of the \d+ {lacking} of MSVD \(train\).*'
+            rf'{command[lacking]}.* --out \S+graphs; .*store\.root')):
+        data_set(root, rows='caption')
 
 
 def test_every_row_of_the_guide_names_a_test_that_exists(repo_root):

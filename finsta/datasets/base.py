@@ -15,6 +15,7 @@ from mmengine.dataset import BaseDataset, Compose
 from mmengine.logging import print_log
 
 from finsta.datasets.tally import Tally
+from finsta.datasets.transforms.base import Transform
 from finsta.datasets.transforms.video_files import VideoError
 from finsta.datasets.video_index import VideoIndex
 from finsta.structures import VideoTextSample
@@ -92,6 +93,8 @@ class VideoTextDataset(BaseDataset):
                          metainfo=metainfo)
         # after the rows: who lacks the data should hear that, not that they lack graphs of them
         self.pipeline = Compose(fill_root(list(pipeline), data_root))
+        if self._fully_initialized:
+            self._check_pipeline()
 
     # -- for subclasses -------------------------------------------------------------------------
     def load_rows(self) -> Iterable[dict[str, Any]]:
@@ -189,6 +192,18 @@ class VideoTextDataset(BaseDataset):
         return (f'tools/datasets/{self.layout}/README.md says where {self.name} is to be had and '
                 f'how to lay it out. To run without it, make its SynthVL twin: {command}; '
                 'configs/synthvl/README.md lists the configs that run on it')
+
+    def full_init(self) -> None:
+        """Read the rows, if that was put off (``lazy_init``), and check them."""
+        late = not self._fully_initialized and hasattr(self, 'pipeline')
+        super().full_init()
+        if late:
+            self._check_pipeline()
+
+    def _check_pipeline(self) -> None:
+        for transform in self.pipeline.transforms:
+            if isinstance(transform, Transform):
+                transform.check_rows(self)
 
     # -- samples --------------------------------------------------------------------------------
     def get_sample(self, idx: int) -> VideoTextSample:

@@ -125,7 +125,11 @@ class StructureTeacher(nn.Module):
         stats['teacher_r1'] = in_batch_r1(out.similarity['text'])
         for name in ('tsg', 'dsg'):
             batch: GraphBatch = getattr(graphs, name)
-            stats[f'{name}_nodes'] = batch.num_nodes / max(batch.num_samples, 1)
+            size = max(batch.num_samples, 1)
+            stats[f'{name}_nodes'] = batch.num_nodes / size
+            # type 0 loops, even ones are the way back (GraphBatch.edge_type)
+            stats[f'{name}_edges'] = float((batch.edge_type % 2).sum()) / size
+            stats[f'{name}_empty'] = float((~_has_nodes(batch)).sum()) / size
         stats['cross_pairs'] = len(graphs.cross_pairs) / max(graphs.tsg.num_samples, 1)
         return losses, stats
 

@@ -14,6 +14,10 @@ class Transform:
         """Returns ``results``, changed."""
         raise NotImplementedError
 
+    def check_rows(self, dataset: Any) -> None:
+        """Called once with a complete ``VideoTextDataset``, before any worker starts: says what
+        it lacks for this step, and raises where every row would lack it."""
+
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         return self.transform(results)
 

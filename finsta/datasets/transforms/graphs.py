@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from mmengine.logging import print_log
 
 from finsta.datasets.tally import Tally
 from finsta.datasets.transforms.base import Transform
@@ -30,6 +31,11 @@ def align_key_frames(frame_times: np.ndarray, graph_times: np.ndarray,
     return keys.tolist(), distance[:, keys].argmin(0).tolist()
 
 
+class MissingGraphsError(LookupError):
+    """A graph store that holds nothing of a data set; the message has the command that fills
+    it."""
+
+
 @TRANSFORMS.register_module()
 class LoadGraphs(Transform):
     """Sets ``sample.tsg``, ``sample.dsg``, ``sample.hsg`` and ``graph_frames`` (T,).
@@ -39,7 +45,8 @@ class LoadGraphs(Transform):
     ``LoadVideoFrames`` and ``ChooseCaption``.
 
     A graph that the store does not hold is replaced by an empty valid one and counted in
-    ``tally`` (missing_text, missing_video), unless ``missing='raise'``.
+    ``tally`` (missing_text, missing_video), unless ``missing='raise'``. A store with none of a
+    data set's graphs is an error at the start (:meth:`check_rows`).
 
     Args:
         store: config of a GRAPH_STORES entry.
@@ -59,6 +66,33 @@ class LoadGraphs(Transform):
         self._matcher = None if matcher is None else MATCHERS.build(matcher)
         self.num_key_frames, self.missing = num_key_frames, missing
         self.tally = Tally('graph store')
+
+    def check_rows(self, dataset: Any) -> None:
+        """Logs how many videos and texts of the data set have a graph; reads keys only.
+
+        Raises:
+            MissingGraphsError: none of the videos, or none of the texts, has one.
+        """
+        videos, texts = set(), set()
+        for i in range(len(dataset)):
+            sample = dataset.get_sample(i)
+            videos.add(sample.video_id)
+            texts.update((text, sample.video_id) for text in sample.captions or (sample.text,)
+                         if text)
+        root = getattr(self._store, 'root', 'graph store')
+        found = {'videos': (sum(map(self._store.has_video, videos)), len(videos)),
+                 'texts': (sum(self._store.has_text(*key) for key in texts), len(texts))}
+        print_log(f'{root}: graphs of ' + ' and '.join(
+            f'{n} of {total} {kind}' for kind, (n, total) in found.items()), logger='current')
+        source = {'videos': f'parse_video.py --videos {dataset.data_prefix["video"]}',
+                  'texts': 'parse_text.py --dataset-config CONFIG (this config)'}
+        for kind, (n, total) in found.items():
+            if total and not n:
+                raise MissingGraphsError(
+                    f'{root} holds no graph of any of the {total} {kind} of '
+                    f'{dataset.name} ({"+".join(dataset.splits)}). Make them: python '
+                    f'tools/scene_graphs/{source[kind]} --out {root}; or name another store in '
+                    'LoadGraphs.store.root of the data set\'s pipeline')
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         sample = results['sample']

@@ -25,6 +25,7 @@ class StageHook(Hook):
 
     Raises:
         TypeError: when the model has no ``set_stage(name)``.
+        ValueError: when the run would end within the warm-up, in which the backbone rests.
     """
 
     # before the other hooks of the iteration look at the model
@@ -44,6 +45,11 @@ class StageHook(Hook):
         if not hasattr(model, 'set_stage'):
             raise TypeError(f'StageHook needs a model with set_stage(name), {type(model).__name__}'
                             ' has none; take the hook out of custom_hooks')
+        if self.warmup_iters >= runner.max_iters:
+            raise ValueError(
+                f'StageHook.warmup_iters={self.warmup_iters} in custom_hooks is not below '
+                f'train_cfg.max_iters={runner.max_iters}: the backbone rests in the warm-up, so '
+                'that the run would export it as it came; lower the one or raise the other')
         self.stage = None
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:

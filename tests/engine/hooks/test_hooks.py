@@ -21,7 +21,7 @@ class _Model(nn.Module):
 
 
 def _runner(model, tmp_path, name):
-    return SimpleNamespace(model=model, iter=0, work_dir=str(tmp_path),
+    return SimpleNamespace(model=model, iter=0, max_iters=10, work_dir=str(tmp_path),
                            message_hub=MessageHub.get_instance(f'test_hooks_{name}'))
 
 
@@ -60,6 +60,14 @@ def test_a_resumed_run_is_in_the_right_stage(tmp_path):
     assert runner.model.stages == ['joint']
 
 
+def test_a_run_that_ends_in_the_warm_up_is_refused(tmp_path):
+    runner = _runner(_Model(), tmp_path, 'short')
+    HOOKS.build(dict(type='StageHook', warmup_iters=9)).before_train(runner)
+    hook = HOOKS.build(dict(type='StageHook', warmup_iters=10))
+    with pytest.raises(ValueError, match=r'warmup_iters=10 .*train_cfg\.max_iters=10'):
+        hook.before_train(runner)
+
+
 def test_stage_hook_refuses_what_has_no_stages(tmp_path):
     hook = HOOKS.build(dict(type='StageHook', warmup_iters=3))
     with pytest.raises(TypeError, match='set_stage'):
@@ -77,12 +85,26 @@ def test_structure_log(tmp_path):
         hook.after_train_iter(runner, step)
     data, _ = runner.message_hub.get_scalar('train/structure/nodes').data
     assert data.tolist() == [1.0, 3.0]
+    runner.model.last_stats = {}
+    hook.after_train_iter(runner, 4)
     runner.model.last_stats = {'host_r1': float('nan')}     # not measured
     hook.after_train_iter(runner, 5)
     assert 'train/structure/host_r1' not in runner.message_hub.log_scalars
     runner.model.last_stats = {'teacher_r1': float('inf')}
     with pytest.raises(ValueError, match=r'teacher_r1.*inf'):
         hook.after_train_iter(runner, 5)
+
+
+def test_structure_log_waits_for_a_step_with_structure(tmp_path):
+    """In every third step only, and never in one that the interval divides."""
+    runner = _runner(_Model(), tmp_path, 'log_every')
+    hook = HOOKS.build(dict(type='StructureLogHook', interval=4))
+    for step in range(15):
+        runner.model.last_stats = {'host_r1': step} | ({} if step % 3 else {'nodes': step})
+        hook.after_train_iter(runner, step)
+    nodes, _ = runner.message_hub.get_scalar('train/structure/nodes').data
+    host, _ = runner.message_hub.get_scalar('train/structure/host_r1').data
+    assert nodes.tolist() == [3.0, 9.0] and host.tolist() == [3.0, 7.0, 11.0]
 
 
 def test_a_model_without_structure_logs_nothing(tmp_path):

@@ -123,13 +123,14 @@ class FinstaModel(BaseModel):
         if self.stage != 'host':
             out = self.teacher(graphs, frames, inputs.get('frame_mask'), inputs.get('crop'),
                                inputs['graph_frames'])
-            losses, stats = self.teacher.loss(out)
+            losses, stats = self.teacher.loss(out, groups)
         if self.stage != 'warmup':
             text, video = self.encode(inputs, frames)
             losses |= self.host_losses(inputs, frames, text, video, groups)
             acting = [m for m in self.transfer if out is not None or not m.needs_teacher]
             if acting:
                 seen = self.transfer_inputs(inputs, graphs, text, video, out)
+                seen.groups = groups
                 for module in acting:
                     losses |= module(seen)
                 if 'text' in seen.student_similarity:
@@ -158,7 +159,7 @@ class FinstaModel(BaseModel):
             if self.reversal is not None:
                 losses |= self._reversal_losses(inputs, frames, text, scores, owner)
         if self.neighbours is not None:
-            caption, clip = self.neighbours.pairs(inputs['texts'], frames.device)
+            caption, clip = self.neighbours.pairs(inputs['texts'], frames.device, groups)
             scores = self._scaled_scores(text.select(caption), video, clip)
             losses |= self.neighbours(scores, caption, clip, rows)
         if self.host_weight > 0:

@@ -110,18 +110,21 @@ class StructureTeacher(nn.Module):
         return {name: self.node_encoder.encode_labels(getattr(graphs, name).labels)
                 for name in ('tsg', 'dsg')}
 
-    def loss(self, out: TeacherOutput) -> tuple[dict[str, Tensor], dict[str, float]]:
-        """The teacher's own losses and its statistics."""
+    def loss(self, out: TeacherOutput, groups: Tensor | None = None
+             ) -> tuple[dict[str, Tensor], dict[str, float]]:
+        """The teacher's own losses and its statistics; groups (B,) long, equal for samples of one
+        video, which are no negatives of each other."""
         graphs, losses, stats = out.graphs, {}, {}
         for name in ('osc', 'ptc'):
             module = getattr(self, name)
             if module is not None and self.weights[name] > 0:
-                value, found = module(out.h_tsg, out.h_dsg, graphs)
+                value, found = module(out.h_tsg, out.h_dsg, graphs, groups)
                 losses[f'loss_{name}'] = self.weights[name] * value
                 stats |= found
         if self.weights['graph'] > 0:
             losses['loss_graph'] = self.weights['graph'] * contrastive_loss(
-                out.text[out.known], out.video[out.known], out.scale)
+                out.text[out.known], out.video[out.known], out.scale,
+                groups=None if groups is None else groups[out.known])
         stats['teacher_r1'] = in_batch_r1(out.similarity['text'])
         for name in ('tsg', 'dsg'):
             batch: GraphBatch = getattr(graphs, name)

@@ -2,6 +2,7 @@
 gradient."""
 
 import copy
+import dataclasses
 import json
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def _model(choices: bool = False) -> FinstaModel:
 
 def _batch(rows: slice, choices: bool = False) -> dict:
     """Unequal graphs; the third has no node, and the last two share a text. Only the first
-    process has false captions."""
+    process has false captions; with them, the first and the last clip are one video."""
     data = batch(SIZE, FRAMES)
     graphs = [holistic_graph(i, 1 + i % 3, FRAMES) for i in range(SIZE)]
     graphs[2] = empty_graph(FRAMES)
@@ -49,7 +50,10 @@ def _batch(rows: slice, choices: bool = False) -> dict:
     cut['texts'] = texts[rows]
     cut['negative_texts'] = FALSE[rows] if choices else None
     cut['graphs'] = HolisticBatch.from_graphs(graphs[rows])
-    return dict(inputs=cut, data_samples=data['data_samples'][rows])
+    samples = list(data['data_samples'])
+    if choices:
+        samples[-1] = dataclasses.replace(samples[-1], video_id=samples[0].video_id)
+    return dict(inputs=cut, data_samples=samples[rows])
 
 
 def _losses(model: nn.Module, data: dict) -> tuple[dict, dict]:

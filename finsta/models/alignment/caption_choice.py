@@ -85,7 +85,7 @@ class NeighbourChoice(CaptionChoice):
     Rows k g .. k g + g - 1 of a batch are neighbours: clips whose text graphs resemble each other
     (``GraphNeighbourSampler`` with the same ``group_size``). What they share cancels out of the
     contrast; in the host's own loss, among a whole batch, it is most of the gradient. Rows with
-    equal texts do not compete.
+    equal texts, and of one video, do not compete.
 
     Args:
         group_size: g. weights: as in :class:`CaptionChoice`; losses are called
@@ -103,16 +103,22 @@ class NeighbourChoice(CaptionChoice):
             raise ValueError(f'NeighbourChoice.group_size={group_size}: a choice needs two')
         self.group_size = group_size
 
-    def pairs(self, texts: list[str], device: torch.device | str = 'cpu') -> tuple[Tensor, Tensor]:
+    def pairs(self, texts: list[str], device: torch.device | str = 'cpu',
+              groups: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Caption and video (n,) of every pair that is scored: the B true ones in order, then
-        each caption with the other videos of its group."""
+        each caption with the other videos of its group.
+
+        Args:
+            groups: (B,) long, equal for samples of one video, which do not compete.
+        """
         rows, size = len(texts), self.group_size
         if rows % size:
             raise ValueError(f'a batch of {rows} is no multiple of NeighbourChoice.group_size='
                              f'{size}; set train_dataloader.batch_size and drop_last=True')
+        clips = list(range(rows)) if groups is None else groups.tolist()
         said = [' '.join(text.lower().split()) for text in texts]
         others = [(i, j) for i in range(rows) for j in range(i - i % size, i - i % size + size)
-                  if said[i] != said[j]]
+                  if said[i] != said[j] and clips[i] != clips[j]]
         pairs = torch.tensor([(i, i) for i in range(rows)] + others, device=device)
         return pairs[:, 0], pairs[:, 1]
 

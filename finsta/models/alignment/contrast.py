@@ -17,7 +17,8 @@ from finsta.utils.distributed import gather_with_grad, mean_over_processes, rank
 
 
 def positive_pair_info_nce(anchors: Tensor, candidates: Tensor, positive: Tensor,
-                           allowed: Tensor, temperature: float, gather: bool = False) -> Tensor:
+                           allowed: Tensor, temperature: float, gather: bool = False,
+                           videos: tuple[Tensor, Tensor] | None = None) -> Tensor:
     """The loss above.
 
     Args:
@@ -26,6 +27,8 @@ def positive_pair_info_nce(anchors: Tensor, candidates: Tensor, positive: Tensor
             positives always do.
         temperature: tau > 0.
         gather: candidates of other processes stand in every denominator too.
+        videos: (A,) and (K,) numbers of the anchors' and candidates' videos, as in ``allowed``:
+            candidates of other processes that belong to the anchor's video are left out.
 
     Returns:
         scalar in fp32.
@@ -38,7 +41,11 @@ def positive_pair_info_nce(anchors: Tensor, candidates: Tensor, positive: Tensor
         if gather:
             c, sizes = gather_with_grad(c)
             around = (sum(sizes[:rank()]), sum(sizes[rank() + 1:]))
-            keep, allowed = F.pad(keep, around), F.pad(allowed, around, value=True)
+            others = torch.ones(len(a), len(c), dtype=torch.bool, device=c.device)
+            if videos is not None:
+                others = videos[0][rows, None] != gather_with_grad(videos[1], False)[0]
+            others[:, around[0]:len(c) - around[1]] = allowed
+            keep, allowed = F.pad(keep, around), others
         logits = (a @ c.T / temperature).masked_fill(~(allowed | keep), float('-inf'))
         log_prob = logits.log_softmax(dim=1).masked_fill(~keep, 0)
         # the zeros keep both sides in the graph of every process, also without a positive
@@ -46,15 +53,20 @@ def positive_pair_info_nce(anchors: Tensor, candidates: Tensor, positive: Tensor
         return mean_over_processes(total, rows.sum())
 
 
-def same_sample(anchor_sample: Tensor, candidate_sample: Tensor, negatives: str) -> Tensor:
+def same_sample(anchor_sample: Tensor, candidate_sample: Tensor, negatives: str,
+                groups: Tensor | None = None) -> Tensor:
     """(A, K) bool: which candidates an anchor is contrasted with.
 
     Args:
         negatives: ``'video'``: candidates of the anchor's own sample; ``'batch'``: all.
+        groups: (B,) number of each sample's video (``structures.video_groups``): what another
+            sample shows of the anchor's own video is true of it, too, and left out.
     """
     same = anchor_sample[:, None] == candidate_sample[None]
     if negatives == 'batch':
-        return torch.ones_like(same)
+        if groups is None:
+            return torch.ones_like(same)
+        return same | (groups[anchor_sample][:, None] != groups[candidate_sample])
     if negatives == 'video':
         return same
     raise ValueError(f"negatives must be 'video' or 'batch', got {negatives!r}")

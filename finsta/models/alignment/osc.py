@@ -34,12 +34,14 @@ class ObjectSpatialContrast(nn.Module):
         super().__init__()
         self.temperature, self.hops, self.negatives, self.rho = temperature, hops, negatives, rho
 
-    def forward(self, h_tsg: Tensor, h_dsg: Tensor, graphs: HolisticBatch
-                ) -> tuple[Tensor, dict[str, float]]:
+    def forward(self, h_tsg: Tensor, h_dsg: Tensor, graphs: HolisticBatch,
+                groups: Tensor | None = None) -> tuple[Tensor, dict[str, float]]:
         """Loss and statistics.
 
         Args:
             h_tsg: (N_T, D). h_dsg: (N_D, D). graphs: the batch they belong to.
+            groups: (B,) long, equal for samples of one video, which are no negatives of each
+                other; None = all differ.
 
         Returns:
             scalar loss; ``{'osc_positives': ..., 'osc_anchors': ...}``.
@@ -55,9 +57,11 @@ class ObjectSpatialContrast(nn.Module):
                 cosine = F.normalize(anchors, dim=-1) @ F.normalize(candidates, dim=-1).T
             positive = positive | ((cosine > self.rho) & own)
         allowed = own if self.negatives == 'video' else same_sample(
-            graphs.tsg.sample_ids[text], graphs.dsg.sample_ids[video], self.negatives)
+            graphs.tsg.sample_ids[text], graphs.dsg.sample_ids[video], self.negatives, groups)
+        videos = None if groups is None else (groups[graphs.tsg.sample_ids[text]],
+                                              groups[graphs.dsg.sample_ids[video]])
         loss = positive_pair_info_nce(anchors, candidates, positive, allowed, self.temperature,
-                                      gather=self.negatives == 'batch')
+                                      self.negatives == 'batch', videos)
         return loss, {'osc_positives': float(positive.sum()), 'osc_anchors': float(len(text))}
 
 

@@ -42,17 +42,19 @@ class PredicateTemporalContrast(nn.Module):
         self.kinds = tuple(NODE_KINDS.index(k) for k in chain_kinds)
         self.positive_iou, self.max_length = positive_iou, max_length
 
-    def forward(self, h_tsg: Tensor, h_dsg: Tensor, graphs: HolisticBatch
-                ) -> tuple[Tensor, dict[str, float]]:
+    def forward(self, h_tsg: Tensor, h_dsg: Tensor, graphs: HolisticBatch,
+                groups: Tensor | None = None) -> tuple[Tensor, dict[str, float]]:
         """Loss and statistics; arguments as in OSC."""
         text = torch.nonzero(graphs.tsg.kind == _PREDICATE).squeeze(1)
         anchors = region_features(h_tsg, graphs.tsg, self.hops)[text]
         regions = region_features(h_dsg, graphs.dsg, self.hops)
         intervals = chain_intervals(regions, graphs.dsg, self.kinds, self.max_length)
         positive = self.positives(graphs, text, intervals)
-        allowed = same_sample(graphs.tsg.sample_ids[text], intervals.sample, self.negatives)
+        sample = graphs.tsg.sample_ids[text]
+        allowed = same_sample(sample, intervals.sample, self.negatives, groups)
+        videos = None if groups is None else (groups[sample], groups[intervals.sample])
         loss = positive_pair_info_nce(anchors, intervals.features, positive, allowed,
-                                      self.temperature, gather=self.negatives == 'batch')
+                                      self.temperature, self.negatives == 'batch', videos)
         return loss, {'ptc_positives': float(positive.sum()), 'ptc_anchors': float(len(text)),
                       'ptc_candidates': float(len(intervals.chain))}
 

@@ -153,8 +153,8 @@ class TokenAlignment(TransferLoss):
         if self.frame is not None and inputs.student_frame is not None:
             bare = ~inputs.student_dsg_mask
             video = video + self.frame(inputs.student_frame) * bare[:, None]
-        osc, _ = self.osc(text, video, graphs)
-        ptc, _ = self.ptc(text, video, graphs)
+        osc, _ = self.osc(text, video, graphs, inputs.groups)
+        ptc, _ = self.ptc(text, video, graphs, inputs.groups)
         return {'loss_token_osc': self.weight * osc, 'loss_token_ptc': self.weight * ptc}
 
 

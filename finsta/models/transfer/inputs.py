@@ -25,6 +25,7 @@ class TransferInputs:
         tsg_labels, dsg_labels: (L, D_l) frozen embedding of each of ``graphs.tsg.labels`` and
             ``graphs.dsg.labels``.
         graphs: the batch of graphs.
+        groups: (B,) long, equal for samples of one video; None = all differ.
     """
 
     graphs: HolisticBatch
@@ -43,6 +44,7 @@ class TransferInputs:
     student_frame: Tensor | None = None
     tsg_labels: Tensor | None = None
     dsg_labels: Tensor | None = None
+    groups: Tensor | None = None
 
 
 class TransferLoss(nn.Module):

@@ -74,3 +74,12 @@ def test_equal_captions_do_not_compete():
         choice.pairs(['a', 'b', 'c'])
     with pytest.raises(ValueError, match='needs two'):
         NeighbourChoice(group_size=1)
+
+
+def test_neighbours_of_one_video_do_not_compete():
+    choice = NeighbourChoice(group_size=2)
+    texts = [f'text {i}' for i in range(4)]
+    caption, video = choice.pairs(texts, groups=torch.tensor([7, 7, 8, 9]))
+    assert sorted(zip(caption.tolist(), video.tolist(), strict=True)) == [
+        (0, 0), (1, 1), (2, 2), (2, 3), (3, 2), (3, 3)]
+    assert torch.equal(choice.pairs(texts, groups=torch.arange(4))[0], choice.pairs(texts)[0])

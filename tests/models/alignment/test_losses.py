@@ -1,5 +1,6 @@
 """OSC and PTC against loops written from the formulas; empty cases; gradients."""
 
+import dataclasses
 import math
 
 import pytest
@@ -48,6 +49,31 @@ def test_osc_equals_the_formula(batch, negatives):
     assert stats['osc_positives'] == sum(map(len, positives.values()))
     loss.backward()
     assert h_t.grad.abs().sum() > 0 and h_d.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize('kind', [ObjectSpatialContrast, PredicateTemporalContrast])
+def test_samples_of_one_video_are_no_negatives_of_each_other(batch, kind):
+    """Samples 0 and 1 show one video: an anchor's loss is that of a batch without the other."""
+    h_t, h_d = _states(batch)
+    module = kind(0.2, 1)
+    plain, _ = module(h_t, h_d, batch)
+    apart, _ = module(h_t, h_d, batch, torch.tensor([5, 6, 7]))
+    assert torch.equal(plain, apart)
+    grouped, _ = module(h_t, h_d, batch, torch.tensor([5, 5, 7]))
+    assert grouped < plain
+    graphs = [holistic_graph(s, 2, 4) for s in range(3)]
+    total, anchors = 0.0, 0
+    for kept, own in (((0, 2), 0), ((1, 2), 0), ((0, 1, 2), 2)):
+        part = HolisticBatch.from_graphs([graphs[s] for s in kept])
+        rows = [torch.isin(g.sample_ids, torch.tensor(kept)) for g in (batch.tsg, batch.dsg)]
+        # anchors of the sample itself only
+        pairs = part.cross_pairs[part.tsg.sample_ids[part.cross_pairs[:, 0]] == own]
+        value, _ = module(h_t[rows[0]], h_d[rows[1]],
+                          dataclasses.replace(part, cross_pairs=pairs))
+        label = OBJECT if kind is ObjectSpatialContrast else PREDICATE
+        count = len({int(i) for i in pairs[:, 0] if part.tsg.kind[i] == label})
+        total, anchors = total + value * count, anchors + count
+    torch.testing.assert_close(grouped, total / anchors, atol=1e-5, rtol=1e-5)
 
 
 def test_chains_follow_predecessors_and_never_branch(batch):

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config, DictAction
@@ -78,16 +79,22 @@ def twin_of(config: str) -> str | None:
 def load_config(args: argparse.Namespace) -> Config:
     """Config file + ``--cfg-options`` + work directory + launcher."""
     filename = find_config(args.config)
-    config = Config.fromfile(filename)
-    if 'data_root' in args.cfg_options and config.get('data_root'):
-        move_data(config, str(config.data_root), str(args.cfg_options['data_root']))
-    config.merge_from_dict(args.cfg_options)
+    config = resolve_config(filename, args.cfg_options)
     config.launcher = args.launcher
     if args.work_dir is not None:
         config.work_dir = args.work_dir
     elif config.get('work_dir') is None:
         config.work_dir = os.path.join('work_dirs', Path(filename).stem)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return config
+
+
+def resolve_config(filename: str, options: dict[str, Any]) -> Config:
+    """Config file + ``--cfg-options`` (their values as parsed)."""
+    config = Config.fromfile(filename)
+    if 'data_root' in options and config.get('data_root'):
+        move_data(config, str(config.data_root), str(options['data_root']))
+    config.merge_from_dict(options)
     return config
 
 

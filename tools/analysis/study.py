@@ -181,7 +181,8 @@ def main() -> None:
             print(f'{name:26} {steps or "the backbone as it is"}')
         return
     os.chdir(REPO)
-    facts = provenance(__file__)   # now: while the steps run, the checkout may move on
+    facts = provenance(__file__)
+    del facts['commit']   # the steps have their own, which may be others
     study = Study(args.root or kind.root, {a: kind.arms[a] for a in args.arms},
                   {t: kind.tasks[t] for t in args.tasks}, args.seeds,
                   kind.backbone if args.backbone is None else args.backbone, args.jobs,
@@ -195,8 +196,9 @@ def main() -> None:
         out = Path(args.out)
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(
-            {**facts, 'threads': study.threads, 'seeds': args.seeds, 'data': kind.data,
-             'minutes': study.minutes(), 'results': results}, indent=1) + '\n')
+            {**facts, 'commits': study.commits(), 'threads': study.threads,
+             'seeds': args.seeds, 'data': kind.data, 'minutes': study.minutes(),
+             'results': results}, indent=1) + '\n')
 
 
 if __name__ == '__main__':

@@ -224,6 +224,31 @@ def probe_pairs(root: Path, name: str) -> str:
         f'{s["threads"]} threads.\n')
 
 
+def probe_questions(root: Path, name: str) -> str:
+    """What words alone, or the most frequent answer, get on questions."""
+    data = load(root, name)
+    head = ['kind', 'test questions', 'words', 'most frequent answer', '1 / answers']
+    if data is None:
+        return grid(head, [])
+    return grid(head, [[kind, row['count'], *(number(row[k], 2) for k in (
+        'words', 'majority', 'chance'))] for kind, row in data['questions'].items()]) \
+        + source(data)
+
+
+def probe_frames(root: Path, name: str) -> str:
+    """What a bag of words and one frame tell of minimal pairs."""
+    data = load(root, name)
+    head = ['factor', 'pairs whose captions are one bag of words', 'one frame']
+    if data is None:
+        return grid(head, [])
+    rows = [[factor.replace('_', ' '), f'{row["same_words"]} of {row["pairs"]}',
+             number(row['one_frame'], 2)] for factor, row in data['pairs'].items()]
+    planted = data['planted']
+    rows.append([f'{planted["factor"].replace("_", " ")}, with a planted leak', '-',
+                 number(planted['one_frame'], 2)])
+    return grid(head, rows) + source(data)
+
+
 def text_parser(root: Path, _: str) -> str:
     """F1 by kind of tuple."""
     data = load(root, 'text_parser')
@@ -291,8 +316,9 @@ TABLES: dict[str, Callable[[Path, str], str]] = {
     'study_match': study_match, 'study_questions': study_questions,
     'benchmark_graph': benchmark_graph, 'recurrence': recurrence,
     'benchmark_reader': benchmark_reader, 'benchmark_store': benchmark_store, 'flops': flops,
-    'probe_pairs': probe_pairs, 'text_parser': text_parser,
-    'video_parser': video_parser, 'configs': configs}
+    'probe_pairs': probe_pairs, 'probe_questions': probe_questions,
+    'probe_frames': probe_frames, 'text_parser': text_parser, 'video_parser': video_parser,
+    'configs': configs}
 
 
 def fill(text: str, root: Path, where: str) -> str:

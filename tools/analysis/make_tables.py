@@ -190,9 +190,9 @@ def benchmark_store(root: Path, _: str) -> str:
     return grid(head, rows) + source(data)
 
 
-def flops(root: Path, _: str) -> str:
+def flops(root: Path, name: str) -> str:
     """A post-training step against the backbone alone."""
-    data = load(root, 'flops')
+    data = load(root, name)
     if data is None:
         return grid(['what', 'figure'], [])
     figures = data['figures']

@@ -13,7 +13,7 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
-EXTRAS = ('runtime', 'graph', 'video', 'text', 'vis')
+EXTRAS = ('runtime', 'graph', 'video', 'text', 'vis')   # what `all` is made of
 COPIED = ('configs', 'tools', 'demo', 'model-index.yml')
 
 
@@ -53,7 +53,7 @@ def version() -> str:
     return re.search(r"__version__ = '([^']+)'", text).group(1)
 
 
-extras = {name: requirements(name) for name in (*EXTRAS, 'tests')}
+extras = {name: requirements(name) for name in (*EXTRAS, 'tests', 'docs')}
 extras['all'] = sorted({line for name in EXTRAS for line in extras[name]})
 
 setup(

@@ -1,9 +1,11 @@
 """Pages: links lead somewhere, named tools and configs exist, tables are current."""
 
+import importlib.util
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -73,6 +75,27 @@ def test_stgt_begins_where_its_page_says(twin):
         REPO / 'configs/stgt/README.md').read_text(encoding='utf-8')
     starts = re.findall(r'work_dirs/([\w-]+)/backbone', twin.read_text(encoding='utf-8'))
     assert set(starts) == {'pretrain_stgt_stage2'}
+
+
+def test_the_site_has_every_page():
+    """mkdocs itself (requirements/docs.txt) is not needed to run the tests."""
+    config = yaml.safe_load((REPO / 'mkdocs.yml').read_text())
+    assert all((REPO / hook).is_file() for hook in config['hooks'])
+    named = [page for entry in config['nav']
+             for page in ([entry] if isinstance(entry, str) else next(iter(entry.values())))]
+    root = REPO / config['docs_dir']
+    assert sorted(named) == sorted(p.relative_to(root).as_posix() for p in root.rglob('*.md'))
+
+
+def test_links_out_of_the_site_become_paths():
+    spec = importlib.util.spec_from_file_location('hooks', REPO / 'docs/mkdocs_hooks.py')
+    hooks = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hooks)
+    page = SimpleNamespace(file=SimpleNamespace(src_uri='design/a.md'))
+    text = ('[b](../../../configs/b.py), [c](../results/c.md#d), [e](f.md), '
+            '![g](../images/g.png), [h](https://h.org)')
+    assert hooks.on_page_markdown(text, page) == text.replace(
+        '[b](../../../configs/b.py)', 'b (`configs/b.py`)')
 
 
 def test_tables_are_current():

@@ -1,4 +1,5 @@
-# How the shipped weights finsta/weights/alpro_tiny were made (README.md there):
+# The config of the shipped weights finsta/weights/alpro_tiny. The README.md there says what has
+# changed since they were made: a new run gives others.
 #   python tools/datasets/make_synthvl.py --layout msvd --size pretrain --out data/synthvl/pretrain
 #   python tools/datasets/make_synthvl.py --layout msvd --size small --out data/synthvl/msvd
 #   python tools/train.py configs/synthvl/pretrain_alpro_tiny.py

@@ -4,33 +4,34 @@ An arm says what happens to the pre-trained backbone before the task: nothing (p
 number of extra steps without structure (control), Finsta, or Finsta with one thing changed (an
 ablation); or a chain of stages from random weights, whose common beginnings are run once. Every
 step is a `tools/train.py` or `tools/test.py` command that a person could type;
-it is printed, its log is kept, and a step whose command and inputs did not change and whose
-products are still there is skipped.
+its log is kept, and a step whose command and inputs (weights, config as resolved) did not change
+and whose products are still there is skipped. Data and code are no inputs: a step is not run again
+for another commit, but its record names the commits that made it.
 """
 
+import argparse
 import hashlib
 import json
 import logging
 import os
-import re
 import statistics
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+from mmengine.config import DictAction
 from mmengine.logging import print_log
 
-# "[ 20/300]" of the Runner's log, "20/300 [" of a tqdm bar
-_PROGRESS = re.compile(r'\[\s*(\d+/\s*\d+)\]|(\d+/\d+) \[')
+from finsta.apis.steps import StepError, commits_of, file_hash, run_step, weights_hash
+from finsta.engine.launch import read_config
 
-
-class StepError(RuntimeError):
-    """A step failed; the message holds the command, the log file and its last lines."""
+__all__ = ['Arm', 'Stage', 'StepError', 'Study', 'Task', 'run_step']
+# a config is Python code that mmengine runs in this process
+_READING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -80,62 +81,6 @@ class Task:
     config: str
     train: bool = True
     options: dict[str, str] = field(default_factory=dict)
-
-
-def run_step(name: str, command: list[str], folder: Path, threads: int, bar=None,
-             stamp: str = '', products: Sequence[Path] = ()) -> float:
-    """Run one command unless ``folder/done.json`` says that it is done and its products exist.
-
-    Args:
-        name: shown beside the progress bar.
-        command: argument list; no shell is involved.
-        folder: receives ``log.txt`` and ``done.json``.
-        threads: OMP_NUM_THREADS of the child.
-        bar: a tqdm bar, or None.
-        stamp: anything the result depends on beside the command.
-        products: files and folders that the step leaves.
-
-    Returns:
-        seconds the step took (from the record when it was skipped).
-
-    Raises:
-        StepError: it failed, or ended without one of its products.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    record = folder / 'done.json'
-    key = hashlib.sha256(json.dumps([command, stamp]).encode()).hexdigest()
-    if record.is_file():
-        seen = json.loads(record.read_text())
-        if seen['key'] == key and all(p.exists() for p in products):
-            if bar is not None:
-                bar.update(1)
-            return seen['seconds']
-    started = time.monotonic()
-    env = {**os.environ, 'OMP_NUM_THREADS': str(threads), 'PYTHONUNBUFFERED': '1',
-           'TOKENIZERS_PARALLELISM': 'false'}
-    log = folder / 'log.txt'
-    with log.open('w') as out, subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env,
-            errors='replace') as child:
-        for line in child.stdout:
-            out.write(line)
-            found = _PROGRESS.search(line)
-            if bar is not None and found:
-                bar.set_postfix_str(f'{name} {(found[1] or found[2]).replace(" ", "")}')
-    absent = [str(p) for p in products if not p.exists()]
-    if child.returncode or absent:
-        tail = '\n'.join(log.read_text(errors='replace').splitlines()[-15:])
-        how = (f'failed with exit code {child.returncode}' if child.returncode
-               else f'ended without {", ".join(absent)}')
-        raise StepError(f'step "{name}" {how}.\n'
-                        f'Command: {" ".join(command)}\nLog: {log}\n{tail}')
-    seconds = time.monotonic() - started
-    temporary = record.with_suffix('.tmp')
-    temporary.write_text(json.dumps({'key': key, 'seconds': seconds, 'command': command}))
-    temporary.replace(record)
-    if bar is not None:
-        bar.update(1)
-    return seconds
 
 
 class Study:
@@ -263,6 +208,21 @@ class Study:
             found[name] = sum(seconds) / 60 / len(self.seeds)
         return found
 
+    def commits(self) -> list[str]:
+        """Commits of the steps that the test files on disk come from, sorted; 'unknown' for those
+        recorded before commits were."""
+        found: set[str] = set()
+        for arm in self.arms:
+            for seed in self.seeds:
+                shared = [self.stage_folder(arm, seed, d)
+                          for d in range(len(self.arms[arm].chain()))]
+                for task, spec in self.tasks.items():
+                    cell = self._cell(arm, seed, task)
+                    if (cell / 'metrics.json').is_file():
+                        own = [cell / 'train', cell / 'test'] if spec.train else [cell / 'test']
+                        found.update(*map(commits_of, [*shared, *own]))
+        return sorted(found)
+
     # -- steps --------------------------------------------------------------------------------
     def _stage(self, arm: str, seed: int, depth: int, bar) -> None:
         stage = self.arms[arm].chain()[depth]
@@ -283,20 +243,23 @@ class Study:
         command = [sys.executable, str(self.repo / 'tools/train.py'), self._path(config),
                    '--work-dir', str(folder), '--seed', str(seed), '--resume',
                    *self._options(str(Path(start) / file) if file else start, options, start_key)]
-        run_step(name, command, folder, self.threads, bar, _fingerprint(start),
-                 [folder / product])
+        run_step(name, command, folder, self.threads, bar, weights_hash(start),
+                 [folder / product], {'config': self._config_hash(config, options)})
 
     def _test(self, arm: str, seed: int, task: str, bar) -> None:
         spec, folder = self.tasks[task], self._cell(arm, seed, task)
         start = self.start_of(arm, seed)
+        options = {**spec.options, **self.arms[arm].task_options}
+        inputs = {'config': self._config_hash(spec.config, options)}
         command = [sys.executable, str(self.repo / 'tools/test.py'), self._path(spec.config)]
         if spec.train:
             command.append(self._last_checkpoint(folder / 'train'))
+            if digest := file_hash(command[-1]):
+                inputs['checkpoint'] = digest
         command += ['--work-dir', str(folder / 'test'), '--dump', str(folder / 'metrics.json'),
-                    *self._options(start, {**spec.options, **self.arms[arm].task_options},
-                                   self.start)]
+                    *self._options(start, options, self.start)]
         run_step(f'{arm}/{seed} {task} test', command, folder / 'test', self.threads, bar,
-                 _fingerprint(start), [folder / 'metrics.json'])
+                 weights_hash(start), [folder / 'metrics.json'], inputs)
 
     def _last_checkpoint(self, folder: Path) -> str:
         pointer = folder / 'last_checkpoint'
@@ -310,15 +273,24 @@ class Study:
     def _path(self, config: str) -> str:
         return str(self.repo / config)
 
+    def _config_hash(self, config: str, options: dict[str, str]) -> str:
+        """Hash of a step's config with its options, but for the folder that it starts from: the
+        weights in it have a hash of their own.
+
+        Raises:
+            StepError: the config cannot be read.
+        """
+        parser = argparse.ArgumentParser()
+        parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
+        given = parser.parse_args(self._options('', options, '')).cfg_options
+        try:
+            with _READING:
+                resolved = read_config(self._path(config), given).to_dict()
+        except Exception as error:
+            raise StepError(f'config {self._path(config)} with {options}: {error}') from error
+        text = json.dumps(resolved, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
     def _options(self, start: str, options: dict[str, str], start_key: str) -> list[str]:
         merged = {**self.options, **options, **({start_key: start} if start_key else {})}
         return ['--cfg-options', *(f'{k}={v}' for k, v in merged.items())] if merged else []
-
-
-def _fingerprint(folder: str) -> str:
-    """Hash of the weights a step starts from, so that new weights rerun the step."""
-    digest = hashlib.sha256()
-    # '' = no folder: a stage from random weights
-    for file in (sorted(Path(folder).glob('*.safetensors')) if folder else ()):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()

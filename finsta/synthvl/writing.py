@@ -183,6 +183,23 @@ def _make(job: dict[str, Any], plan: Plan, out: Path) -> Iterator[tuple]:
     if job['split'] == 'pairs':
         yield from _make_pair(job, plan, out)
         return
+    scene, facts, captions, questions = _write_texts(job, plan)
+    record = _video(job['number'], job['split'], scene, facts, plan, out)
+    layout = LAYOUTS[plan.layout]
+    graphs: dict[str, Any] = {}
+    for text, graph in captions.items():
+        graphs |= {t: graph for t in layout.caption_forms(text)}
+    for q in questions:
+        graphs |= {t: q.tsg for t in layout.question_forms(q.text)}
+    record[0]['captions'] = [layout.caption_forms(t)[0] for t in captions]
+    record[0]['questions'] = [_question(q, layout.question_forms(q.text)[0]) for q in questions]
+    yield *record, [{'video_id': record[0]['video_id'], 'text': t,
+                     'tsg': g.to_dict() | {'text': t}} for t, g in graphs.items()]
+
+
+def _write_texts(job: dict[str, Any], plan: Plan
+                 ) -> tuple[Scene, Facts, dict[str, Any], list[Question]]:
+    """Scene of a job that is no pair, its captions (text -> gold graph) and its questions."""
     options = dict(plan.difficulty)
     if job['split'] != 'train':
         options |= plan.test_difficulty
@@ -200,17 +217,13 @@ def _make(job: dict[str, Any], plan: Plan, out: Path) -> Iterator[tuple]:
     if len(questions) > plan.questions:
         keep = sorted(rng.choice(len(questions), plan.questions, replace=False))
         questions = [questions[i] for i in keep]
-    record = _video(job['number'], job['split'], scene, facts, plan, out)
-    layout = LAYOUTS[plan.layout]
-    graphs: dict[str, Any] = {}
-    for text, graph in captions.items():
-        graphs |= {t: graph for t in layout.caption_forms(text)}
-    for q in questions:
-        graphs |= {t: q.tsg for t in layout.question_forms(q.text)}
-    record[0]['captions'] = [layout.caption_forms(t)[0] for t in captions]
-    record[0]['questions'] = [_question(q, layout.question_forms(q.text)[0]) for q in questions]
-    yield *record, [{'video_id': record[0]['video_id'], 'text': t,
-                     'tsg': g.to_dict() | {'text': t}} for t, g in graphs.items()]
+    return scene, facts, captions, questions
+
+
+def planned_questions(plan: Plan, split: str) -> list[Question]:
+    """The questions that the data set of a plan holds of a split, in the order of its files, with
+    what the files leave out: kind, choices and graph. No video is drawn."""
+    return [q for job in _jobs(plan) if job['split'] == split for q in _write_texts(job, plan)[3]]
 
 
 def _make_pair(job: dict[str, Any], plan: Plan, out: Path) -> Iterator[tuple]:

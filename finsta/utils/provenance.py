@@ -26,14 +26,20 @@ def provenance(tool: str | os.PathLike, argv: Sequence[str] | None = None) -> di
     import numpy
     import torch
     path = Path(tool).resolve()
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else 'no GPU'
     return {'command': shlex.join(['python', '/'.join(path.parts[-3:]),
                                    *(sys.argv[1:] if argv is None else argv)]),
             'commit': commit(path.parent),
-            'machine': f'{os.cpu_count()} cores, {platform.machine()}, {gpu}',
+            'machine': machine(),
             'threads': torch.get_num_threads(),
             'versions': {'python': platform.python_version(), 'numpy': numpy.__version__,
                          'torch': torch.__version__}}
+
+
+def machine() -> str:
+    """Cores, processor, GPU."""
+    import torch
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else 'no GPU'
+    return f'{os.cpu_count()} cores, {platform.machine()}, {gpu}'
 
 
 def commit(folder: Path) -> str:

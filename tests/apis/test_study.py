@@ -1,53 +1,20 @@
-"""Steps run once, failures show their log, results have mean and spread."""
+"""Which steps a study runs, in which order, and what it collects: mean, spread, commits."""
 
 import json
 import shutil
-import sys
 import threading
 
 import pytest
 from mmengine.config import Config
 
 from finsta.apis import study_stgt
-from finsta.apis.study import Arm, Stage, StepError, Study, Task, run_step
+from finsta.apis.study import Arm, Stage, StepError, Study, Task
 
 
-def test_a_finished_step_is_skipped_until_it_changes(tmp_path):
-    counter = tmp_path / 'count'
-    script = f"open({str(counter)!r}, 'a').write('x')"
-    command = [sys.executable, '-c', script]
-    for _ in range(2):
-        run_step('count', command, tmp_path / 'step', 1)
-    assert counter.read_text() == 'x'
-    run_step('count', command, tmp_path / 'step', 1, stamp='new weights')
-    assert counter.read_text() == 'xx'
-
-
-def test_a_step_whose_product_is_gone_runs_again(tmp_path):
-    product = tmp_path / 'made' / 'file'
-    command = [sys.executable, '-c', f"import pathlib; p = pathlib.Path({str(product)!r}); "
-               "p.parent.mkdir(); p.touch(); print('made it')"]
-    for _ in range(2):
-        run_step('make', command, tmp_path / 'step', 1, products=[product])
-        assert product.is_file()
-        product.unlink()
-        product.parent.rmdir()
-
-
-def test_a_step_that_ends_well_without_its_product_is_told(tmp_path):
-    with pytest.raises(StepError, match=r'ended without .*model\.bin') as error:
-        run_step('idle', [sys.executable, '-c', "print('nothing to do')"], tmp_path / 'step', 1,
-                 products=[tmp_path / 'model.bin'])
-    assert 'nothing to do' in str(error.value)
-    assert not (tmp_path / 'step' / 'done.json').exists()
-
-
-@pytest.mark.parametrize(('lost', 'again'), [
-    ('finsta/seed0/posttrain/backbone', ['finsta/0 posttrain']),
-    ('finsta/seed0/videoqa/train/last_checkpoint', ['finsta/0 videoqa']),
-    ('finsta/seed0/videoqa/metrics.json', ['finsta/0 videoqa test'])])
-def test_a_study_makes_again_what_was_deleted(tmp_path, monkeypatch, lost, again):
-    """Trainings and tests are stood in for by a script that writes what they leave."""
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch):
+    """A study whose trainings and tests are stood in for by a script that writes what they leave,
+    and what they would go on from; calling the other value says which folders ran."""
     (tmp_path / 'tools').mkdir()
     script = """
 import pathlib, sys
@@ -55,37 +22,98 @@ args = sys.argv
 work = pathlib.Path(args[args.index('--work-dir') + 1])
 (work / 'backbone').mkdir(parents=True, exist_ok=True)
 (work / 'last_checkpoint').write_text(str(work / 'iter_1.pth'))
+resumed = (work / 'iter_1.pth').exists()
+if '--resume' in args and not resumed:
+    (work / 'iter_1.pth').write_text(pathlib.Path(args[1]).read_text())
 if '--dump' in args:
     pathlib.Path(args[args.index('--dump') + 1]).write_text('{"qa/acc": 50.0}')
 with open('ran.txt', 'a') as log:
-    log.write(str(work) + chr(10))
+    log.write(str(work) + (' resumed' if resumed else '') + chr(10))
 """
     for name in ('train.py', 'test.py'):
         (tmp_path / 'tools' / name).write_text(script)
+    for name in ('a.py', 'qa.py'):
+        (tmp_path / name).write_text('lr = 1.0\n')
     monkeypatch.chdir(tmp_path)
     study = Study('work', {'finsta': Arm('a.py')}, {'videoqa': Task('qa.py')}, [0], 'weights', 1)
     study.repo = tmp_path
-    study.run()
-    assert len((tmp_path / 'ran.txt').read_text().split()) == 3
-    (tmp_path / 'ran.txt').unlink()
-    study.run()
-    assert not (tmp_path / 'ran.txt').exists()
-    gone = tmp_path / 'work' / lost
+
+    def ran():
+        study.run()
+        log = tmp_path / 'ran.txt'
+        lines = log.read_text().splitlines() if log.exists() else []
+        log.unlink(missing_ok=True)
+        return [line.removeprefix('work/finsta/seed0/') for line in lines]
+    assert ran() == ['posttrain', 'videoqa/train', 'videoqa/test'] and ran() == []
+    return study, ran
+
+
+@pytest.mark.parametrize(('lost', 'again'), [
+    ('finsta/seed0/posttrain/backbone', ['posttrain resumed']),
+    ('finsta/seed0/videoqa/train/last_checkpoint', ['videoqa/train resumed']),
+    ('finsta/seed0/videoqa/metrics.json', ['videoqa/test'])])
+def test_a_study_makes_again_what_was_deleted(stand_in, lost, again):
+    study, ran = stand_in
+    gone = study.root / lost
     shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
-    study.run()
-    folders = {'finsta/0 posttrain': 'work/finsta/seed0/posttrain',
-               'finsta/0 videoqa': 'work/finsta/seed0/videoqa/train',
-               'finsta/0 videoqa test': 'work/finsta/seed0/videoqa/test'}
-    assert (tmp_path / 'ran.txt').read_text().split() == [folders[name] for name in again]
+    assert ran() == again
 
 
-def test_a_failed_step_shows_command_log_and_end_and_runs_again(tmp_path):
-    command = [sys.executable, '-c', "print('the reason'); raise SystemExit(3)"]
-    for _ in range(2):
-        with pytest.raises(StepError, match='exit code 3') as error:
-            run_step('broken', command, tmp_path, 1)
-        assert 'the reason' in str(error.value) and 'log.txt' in str(error.value)
-    assert not (tmp_path / 'done.json').exists()
+def test_another_config_trains_anew_and_the_test_reads_the_new_checkpoint(stand_in):
+    """The command is the same, the file it names is not; what was trained is not gone on from."""
+    study, ran = stand_in
+    (study.repo / 'qa.py').write_text('# a comment\nlr = 1.0\n')
+    assert ran() == []
+    (study.repo / 'base.py').write_text('lr = 2.0\n')
+    (study.repo / 'qa.py').write_text("_base_ = ['base.py']\n")
+    assert ran() == ['videoqa/train', 'videoqa/test']
+
+
+def test_a_test_depends_on_the_checkpoint_that_it_reads(stand_in):
+    study, ran = stand_in
+    (study.root / 'finsta/seed0/videoqa/train/iter_1.pth').write_text('other weights')
+    assert ran() == ['videoqa/test']
+
+
+def test_records_without_inputs_are_taken(stand_in, monkeypatch):
+    """As a study of before left them: key, seconds and command."""
+    study, ran = stand_in
+    told = []
+    monkeypatch.setattr('finsta.apis.steps.print_log', lambda text, *a: told.append(text))
+    for file in study.root.rglob('done.json'):
+        old = json.loads(file.read_text())
+        file.write_text(json.dumps({k: old[k] for k in ('key', 'seconds', 'command')}))
+    assert ran() == [] and len(told) == 3 and 'checkpoint and config' in told[2]
+    assert study.commits() == ['unknown'] and study.minutes()['finsta'] > 0
+    assert study.results()['finsta']['videoqa']['qa/acc']['values'] == [50.0]
+
+
+def test_commits_are_those_of_the_steps(stand_in, monkeypatch):
+    """A step that is not run again keeps its own; one without a test file is not counted."""
+    study, ran = stand_in
+    first = study.commits()
+    assert len(first) == 1
+    monkeypatch.setattr('finsta.apis.steps.commit', lambda folder: 'zzz')
+    assert study.commits() == first
+    (study.root / 'finsta/seed0/videoqa/metrics.json').unlink()
+    assert study.commits() == []
+    assert ran() == ['videoqa/test'] and study.commits() == [*first, 'zzz']
+
+
+def test_the_config_counts_as_resolved_and_without_places(tmp_path):
+    (tmp_path / 'qa.py').write_text("data_root = 'a'\ntrain_cfg = dict(path='a/b', lr=1.0)\n")
+    tasks = {'qa': Task('qa.py')}
+
+    def digest(root, options):
+        study = Study(tmp_path / root, {'plain': Arm()}, tasks, [0], str(tmp_path / root), 1)
+        study.repo = tmp_path
+        return study._config_hash('qa.py', options)
+    assert digest('x', {}) == digest('y', {}) == digest('y', {'train_cfg.lr': '1.0'})
+    assert digest('x', {}) != digest('x', {'train_cfg.lr': '2.0'})
+    assert digest('x', {'data_root': 'c'}) == digest('x', {'data_root': 'c',
+                                                           'train_cfg.path': 'c/b'})
+    with pytest.raises(StepError, match=r'absent\.py'):
+        Study(tmp_path, {}, {}, [0], '')._config_hash('absent.py', {})
 
 
 @pytest.fixture
@@ -123,18 +151,21 @@ def test_arms_start_from_their_own_backbone(study):
 
 
 def test_stages_that_begin_alike_are_run_once(tmp_path):
-    first = Stage('vtc', 'a.py', {'x': '1'}, start='')
+    first = Stage('vtc', 'a.py', {'log_level': '1'}, start='')
     arms = {'csal': Arm(stages=(first, Stage('two', 'b.py', start='load_from'))),
-            'more': Arm(stages=(first, Stage('two', 'b.py', {'losses': 'stage1'}, 'load_from')),
+            'more': Arm(stages=(first, Stage('two', 'b.py', {'log_processor.losses': 'stage1'},
+                                       'load_from')),
                         task_options={'model.backbone.sim_threshold': '0.5'}),
-            'other': Arm(stages=(Stage('vtc', 'a.py', {'x': '2'}, start=''),
+            'other': Arm(stages=(Stage('vtc', 'a.py', {'log_level': '2'}, start=''),
                                  Stage('end', 'b.py', file='model.safetensors')))}
-    study = Study(tmp_path, arms, {'qa': Task('qa.py', options={'y': '3'})}, [0, 1], '', jobs=1,
-                  start='load_from', threads=1)
+    study = Study(tmp_path, arms, {'qa': Task('qa.py', options={'launcher': '3'})}, [0, 1], '',
+                  jobs=1, start='load_from', threads=1)
     study.repo = tmp_path
+    for name in ('a.py', 'b.py', 'qa.py'):
+        (tmp_path / name).touch()
     ran = []
 
-    def record(name, command, folder, threads, bar=None, stamp='', products=()):
+    def record(name, command, folder, threads, bar=None, stamp='', products=(), inputs=None):
         ran.append((str(folder.relative_to(tmp_path)), command))
         if 'train.py' in command[1]:
             (folder / 'backbone').mkdir(parents=True)
@@ -152,13 +183,13 @@ def test_stages_that_begin_alike_are_run_once(tmp_path):
     assert study.stage_folder('more', 1, 0) == study.stage_folder('csal', 1, 0)
     assert more != study.stage_folder('csal', 1, 1)
     command = commands[str(more.relative_to(tmp_path))]
-    assert command[-2:] == ['losses=stage1',
+    assert command[-2:] == ['log_processor.losses=stage1',
                             f'load_from={study.stage_folder("more", 1, 0)}/backbone']
     assert not any('load_from' in word for word in commands[names[0]])
     end = commands[str(study.stage_folder('other', 0, 1).relative_to(tmp_path))]
     assert end[-1] == ('model.backbone.pretrained='
                        f'{study.stage_folder("other", 0, 0)}/backbone/model.safetensors')
-    wanted = {'y=3', 'model.backbone.sim_threshold=0.5', f'load_from={more}/backbone'}
+    wanted = {'launcher=3', 'model.backbone.sim_threshold=0.5', f'load_from={more}/backbone'}
     assert wanted <= set(commands['more/seed1/qa/train'])
 
 
@@ -232,22 +263,3 @@ def test_minutes_count_the_finished_steps(study):
 def test_a_training_that_saved_nothing_is_named(study):
     with pytest.raises(StepError, match='last_checkpoint'):
         study._last_checkpoint(study.root)
-
-
-class _Bar:
-    def __init__(self):
-        self.seen, self.steps = [], 0
-
-    def set_postfix_str(self, text):
-        self.seen.append(text)
-
-    def update(self, steps):
-        self.steps += steps
-
-
-def test_progress_of_a_step_is_shown(tmp_path):
-    script = ("import sys; print('Iter(train) [ 20/300]  lr: 1'); "
-              "sys.stderr.write('videos:  5%| 7/150 [00:01<00:09]\\r'); sys.stderr.flush()")
-    bar = _Bar()
-    run_step('work', [sys.executable, '-c', script], tmp_path, 1, bar)
-    assert set(bar.seen) == {'work 20/300', 'work 7/150'} and bar.steps == 1

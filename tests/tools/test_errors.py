@@ -29,6 +29,7 @@ MISSING = {
     'tools/analysis/get_flops.py': [NOWHERE],
     'tools/analysis/make_tables.py': ['--root', NOWHERE],
     'tools/analysis/probe_pairs.py': ['--backbone', NOWHERE],
+    'tools/analysis/probe_synthvl.py': ['--data', NOWHERE],
     'tools/analysis/study.py': ['--collect', '--root', NOWHERE],
     'tools/convert/alpro_to_finsta.py': [NOWHERE, 'out'],
     'tools/convert/build_tiny_tokenizer.py': ['--words', NOWHERE, '--out', 'out'],
@@ -131,7 +132,7 @@ def test_values_that_cannot_be_are_usage_errors(call, command, args):
 
 
 @pytest.mark.parametrize(('command', 'args', 'message'), [
-    ('tools/convert/alpro_to_finsta.py', ['text.pt', 'out'], 'text.pt cannot be read as a'),
+    ('tools/convert/alpro_to_finsta.py', ['text.pt', 'out'], 'text.pt is not a checkpoint'),
     ('tools/convert/clip_to_finsta.py', ['odd.pt', 'out'], 'this is no checkpoint of CLIP'),
     ('tools/convert/stgt_to_finsta.py', ['.', 'out'], 'no checkpoint at .'),
     ('tools/convert/stgt_to_finsta.py', ['odd.pt', 'full'], 'full holds something already; give'),

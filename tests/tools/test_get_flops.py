@@ -70,3 +70,32 @@ def test_inference_costs_nothing_more_and_the_parts_add_up(tool, tmp_path):
     assert 25 < figures['of which the frozen node encoder, %'] < 35  # a third: forward only
     assert figures['training FLOPs per sample, with structure'] > figures[
         'training FLOPs per sample, backbone alone'] > 2 * figures['inference FLOPs per sample']
+
+
+def test_only_absent_weights_of_known_sizes_are_made_up(tool_module, tmp_path):
+    clip = dict(type='CLIP4Clip', pretrained='openai/clip-vit-base-patch32', temporal='meanP')
+    made = tool_module.at_random(clip)
+    assert made['pretrained'] is None and made['temporal'] == 'meanP'
+    assert made['vision']['patch_size'] == 32 and made['text']['hidden_size'] == 512
+    for other in (dict(type='CLIP4Clip', pretrained='openai/another'),
+                  dict(type='CLIP4Clip', text={}, vision={}),
+                  dict(type='SavedBackbone', pretrained='alpro_tiny'),
+                  dict(type='ALPRO', pretrained=str(tmp_path))):
+        assert tool_module.at_random(other) is other
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(('config', 'millions', 'gigaflops'), [
+    # CLIP ViT-B/32 has 151.3 M parameters (released model), seqTransf beside it four blocks and
+    # 77 positions of width 512; 12 frames of 4.4 G multiply-adds: twelve blocks of width 768 on
+    # 50 tokens, 12 * (12 * 768^2 * 50 + 2 * 50^2 * 768), and 49 patches of 3,072 numbers
+    ('posttrain_msvd', 151.277 + (4 * (12 * 512 ** 2 + 13 * 512) + 77 * 512) / 1e6,
+     12 * 2 * 4.4),
+    ('posttrain_msvd_clip4clip-meanp', 151.277, 12 * 2 * 4.4)])
+def test_a_full_size_host_is_counted_without_its_weights(tool, config, millions, gigaflops):
+    done = tool('analysis/get_flops.py', f'configs/finsta/{config}.py', '--json',
+                HF_HUB_OFFLINE='1')
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert figures['parameters of the backbone'] == pytest.approx(millions * 1e6, rel=1e-4)
+    assert figures['inference FLOPs per sample'] == pytest.approx(gigaflops * 1e9, rel=0.02)

@@ -60,6 +60,13 @@ def test_a_study_shows_mean_spread_dashes_and_its_command(tmp_path):
     assert rows[-1] == 'Ours: `python x.py`; commit abc.'
 
 
+@pytest.mark.parametrize(('commits', 'shown'), [
+    (['abc'], '; commit abc'), (['abc', 'unknown'], '; commits abc, unknown'), ([], '')])
+def test_commits_of_the_steps_are_shown(commits, shown):
+    data = {'command': 'python x.py', 'commits': commits, 'seeds': [0]}
+    assert make_tables.source(data) == f'\nOurs: `python x.py`{shown}; seeds [0].\n'
+
+
 def test_factors_leave_the_means_out(tmp_path):
     result(tmp_path, 'mine', STUDY)
     rows = make_tables.study_factors(tmp_path, 'mine').splitlines()

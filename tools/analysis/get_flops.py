@@ -4,6 +4,9 @@ examples:
   python tools/analysis/get_flops.py configs/finsta/videoqa_msvd.py
   python tools/analysis/get_flops.py configs/finsta/posttrain_msvd.py --train --batch 4 \\
       --frames 8 --objects 10
+  # the full size, and the figures that are published here
+  python tools/analysis/get_flops.py configs/finsta/posttrain_msvd.py --train --batch 1 \\
+      --objects 10 --out docs/en/results/flops_vit-b32.json
   # a host of HD-VILA's size (about 310 M), 7 frames, the default teacher
   python tools/analysis/get_flops.py configs/finsta/posttrain_msvd.py --hd-vila --train \\
       --batch 1 --frames 7 --objects 10 --out docs/en/results/flops.json
@@ -16,6 +19,10 @@ counted, so graph attention runs on the dense back end unless the config names o
 products, which is more than the sparse back ends do. The frozen node encoder's share is its
 forward pass over the frames; labels are encoded once in a run and left out.
 
+Counting needs sizes, no weights: where those that a config names are not at hand, CLIP4Clip on
+CLIP ViT-B/32 and ALPRO are built at their published sizes with random ones. Their texts are then
+split by the shipped tokeniser (into about as many pieces). Other backbones need their weights.
+
 --hd-vila puts a CLIP4Clip with ViT-L's width in the place of the config's backbone: 20 blocks of
 1024 on patches of 14 in 224 pixels, a text tower of 8 blocks of 768, random weights. It has
 HD-VILA's number of parameters and frames, not its architecture.
@@ -25,8 +32,7 @@ import argparse
 import functools
 import json
 import random
-import shlex
-import sys
+from pathlib import Path
 
 import torch
 from mmengine.config import Config
@@ -51,6 +57,7 @@ from finsta.structures import (
 )
 from finsta.utils.arguments import KeyValueAction, positive
 from finsta.utils.errors import add_debug_argument
+from finsta.utils.provenance import provenance
 
 HD_VILA_SIZE = dict(
     type='CLIP4Clip', tokenizer='tiny', temporal='meanP', num_frames=7, max_text_length=50,
@@ -58,6 +65,13 @@ HD_VILA_SIZE = dict(
               num_attention_heads=12, max_position_embeddings=77),
     vision=dict(hidden_size=1024, intermediate_size=4096, num_hidden_layers=20,
                 num_attention_heads=16, image_size=224, patch_size=14))
+# entries of CLIPTextConfig and CLIPVisionConfig of the released checkpoint
+CLIP_SIZES = {'openai/clip-vit-base-patch32': dict(
+    projection_dim=512,
+    text=dict(vocab_size=49408, hidden_size=512, intermediate_size=2048, num_hidden_layers=12,
+              num_attention_heads=8, max_position_embeddings=77),
+    vision=dict(hidden_size=768, intermediate_size=3072, num_hidden_layers=12,
+                num_attention_heads=12, image_size=224, patch_size=32))}
 WORDS = ('a', 'the', 'man', 'dog', 'ball', 'red', 'blue', 'small', 'runs', 'throws', 'holds')
 
 
@@ -82,6 +96,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                         metavar='KEY=VALUE', help='change config values, as in tools/train.py')
     add_debug_argument(parser)
     return parser.parse_args(argv)
+
+
+def at_random(backbone: dict) -> dict:
+    """The backbone with random weights at the same sizes, where these are known and no weights
+    lie at the path or in the folder that its ``pretrained`` names; else as it is."""
+    name = backbone.get('pretrained')
+    if name is None or Path(name).exists():
+        return backbone
+    if backbone['type'] == 'CLIP4Clip' and name in CLIP_SIZES:
+        return {**backbone, **CLIP_SIZES[name], 'pretrained': None, 'tokenizer': 'tiny'}
+    if backbone['type'] == 'ALPRO':   # its configs hold the sizes, BERT-base and TimeSformer-B
+        return {**backbone, 'pretrained': None, 'tokenizer': 'tiny'}
+    return backbone
 
 
 def random_graph(objects: int, text: bool, rng: random.Random) -> SceneGraph:
@@ -192,9 +219,9 @@ def measure(config: Config, args: argparse.Namespace) -> dict[str, float]:
                          'with and without it')
     else:
         config.model.teacher.setdefault('encoder', {}).setdefault('ops', 'dense')
-    if args.hd_vila:
-        config.model.backbone = HD_VILA_SIZE
+    config.model.backbone = HD_VILA_SIZE if args.hd_vila else at_random(config.model.backbone)
     model = MODELS.build(config.model)
+    args.frames = args.frames or model.backbone.num_frames
     batch = random_batch(model, args)
     figures = {'parameters of the backbone': parameters(model.backbone)}
     teacher, model.teacher = model.teacher, None
@@ -223,22 +250,20 @@ def measure(config: Config, args: argparse.Namespace) -> dict[str, float]:
 def host_of(config: Config) -> str:
     """One line on the backbone."""
     backbone = config.model.backbone
-    vision = backbone.get('vision')
-    return backbone.type if vision is None else (
+    vision = backbone.get('vision') or {}
+    return backbone.type if 'hidden_size' not in vision else (
         f'{backbone.type}, {vision.num_hidden_layers} x {vision.hidden_size}, patches of '
         f'{vision.patch_size} in {vision.image_size} px')
 
 
 def main(argv: list[str] | None = None) -> None:
-    args = parse_args(argv)
+    args, facts = parse_args(argv), provenance(__file__, argv)
     with errors_in_sentences(args.debug):
         config = read_config(args.config, args.cfg_options)
         figures = measure(config, args)
         if args.out:
             write_json(args.out, dict(
-                command='python tools/analysis/get_flops.py '
-                + shlex.join(sys.argv[1:] if argv is None else argv),
-                torch=torch.__version__, host=host_of(config),
+                facts, torch=torch.__version__, host=host_of(config),
                 graph_attention=config.model.teacher.encoder.ops if args.train else None,
                 batch=args.batch, frames=args.frames, words=args.words, objects=args.objects,
                 figures=figures))

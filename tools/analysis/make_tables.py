@@ -127,6 +127,8 @@ def study_questions(root: Path, name: str) -> str:
 def source(data: dict) -> str:
     """Where the figures of a file come from, as a line below its table."""
     parts = [f'`{data["command"]}`'] if data.get('command') else []
+    if commits := data.get('commits'):   # of the steps of a study
+        parts.append(f'commit{"s" if len(commits) > 1 else ""} {", ".join(commits)}')
     parts += [f'{key} {value}' for key in ('commit', 'seeds', 'machine', 'data', 'note')
               if (value := data.get(key)) not in (None, '')]
     return f'\nOurs: {"; ".join(parts)}.\n' if parts else '\nOurs; the file names no command.\n'
@@ -190,9 +192,9 @@ def benchmark_store(root: Path, _: str) -> str:
     return grid(head, rows) + source(data)
 
 
-def flops(root: Path, _: str) -> str:
+def flops(root: Path, name: str) -> str:
     """A post-training step against the backbone alone."""
-    data = load(root, 'flops')
+    data = load(root, name)
     if data is None:
         return grid(['what', 'figure'], [])
     figures = data['figures']
@@ -222,6 +224,31 @@ def probe_pairs(root: Path, name: str) -> str:
         f'{s["backbone"]}, {", ".join(s["factors"])}; {s["steps"]} steps of {s["batch_size"]} '
         f'pairs of {s["pairs"]}; {s["test_pairs"]} held-out pairs a factor; seed {s["seed"]}, '
         f'{s["threads"]} threads.\n')
+
+
+def probe_questions(root: Path, name: str) -> str:
+    """What words alone, or the most frequent answer, get on questions."""
+    data = load(root, name)
+    head = ['kind', 'test questions', 'words', 'most frequent answer', '1 / answers']
+    if data is None:
+        return grid(head, [])
+    return grid(head, [[kind, row['count'], *(number(row[k], 2) for k in (
+        'words', 'majority', 'chance'))] for kind, row in data['questions'].items()]) \
+        + source(data)
+
+
+def probe_frames(root: Path, name: str) -> str:
+    """What a bag of words and one frame tell of minimal pairs."""
+    data = load(root, name)
+    head = ['factor', 'pairs whose captions are one bag of words', 'one frame']
+    if data is None:
+        return grid(head, [])
+    rows = [[factor.replace('_', ' '), f'{row["same_words"]} of {row["pairs"]}',
+             number(row['one_frame'], 2)] for factor, row in data['pairs'].items()]
+    planted = data['planted']
+    rows.append([f'{planted["factor"].replace("_", " ")}, with a planted leak', '-',
+                 number(planted['one_frame'], 2)])
+    return grid(head, rows) + source(data)
 
 
 def text_parser(root: Path, _: str) -> str:
@@ -291,8 +318,9 @@ TABLES: dict[str, Callable[[Path, str], str]] = {
     'study_match': study_match, 'study_questions': study_questions,
     'benchmark_graph': benchmark_graph, 'recurrence': recurrence,
     'benchmark_reader': benchmark_reader, 'benchmark_store': benchmark_store, 'flops': flops,
-    'probe_pairs': probe_pairs, 'text_parser': text_parser,
-    'video_parser': video_parser, 'configs': configs}
+    'probe_pairs': probe_pairs, 'probe_questions': probe_questions,
+    'probe_frames': probe_frames, 'text_parser': text_parser, 'video_parser': video_parser,
+    'configs': configs}
 
 
 def fill(text: str, root: Path, where: str) -> str:

@@ -187,8 +187,9 @@ def main(argv: list[str] | None = None) -> None:
         return
     with errors_in_sentences(args.debug):
         os.chdir(REPO)
-        # the commit now: while the steps run, the checkout may move on
-        run(args, kind, provenance(__file__, argv))
+        facts = provenance(__file__, argv)
+        del facts['commit']   # the steps have their own, which may be others
+        run(args, kind, facts)
 
 
 def run(args: argparse.Namespace, kind: Kind, facts: dict) -> None:
@@ -216,8 +217,8 @@ def run(args: argparse.Namespace, kind: Kind, facts: dict) -> None:
     print(markdown(results, kind.shown))
     if args.out:
         write_json(args.out, {
-            **facts, 'threads': study.threads, 'seeds': args.seeds, 'data': kind.data,
-            'minutes': study.minutes(), 'results': results})
+            **facts, 'commits': study.commits(), 'threads': study.threads, 'seeds': args.seeds,
+            'data': kind.data, 'minutes': study.minutes(), 'results': results})
 
 
 if __name__ == '__main__':

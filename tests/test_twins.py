@@ -122,3 +122,14 @@ def test_the_command_for_an_embedded_config_makes_the_folder_that_it_reads(
                   if 'make_synthvl.py' in line and f'--out {out}' in line), None)
     if shown:
         assert shlex.split(shown)[3:] == ['--layout', layout, '--size', size, '--out', out]
+
+
+@pytest.mark.parametrize('name', list_models())
+def test_a_host_gets_as_many_frames_as_it_is_set_to(name):
+    """Through every loader; a saved backbone says in its own folder how many that is."""
+    config = get_config(name)
+    wanted = config.model.backbone.get('num_frames')
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        steps = (config.get(loader) or {}).get('dataset', {}).get('pipeline', ())
+        found = {t.num_frames for t in steps if 'num_frames' in t}
+        assert len(found) <= 1 and (wanted is None or found <= {wanted}), (loader, found, wanted)

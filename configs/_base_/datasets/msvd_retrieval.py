@@ -1,5 +1,5 @@
-# MSVD captions for text-video retrieval: one random caption a video in training, all of them in
-# testing. A config that inherits this and sets data_root of the three data sets reads its own
+# MSVD captions for text-video retrieval: a row a caption in training, a video with all of its
+# captions in testing. A config that inherits this and sets data_root of the three data sets reads its own
 # data; '{data_root}' inside a pipeline follows it.
 data_root = 'data/msvd'
 

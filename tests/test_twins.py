@@ -133,3 +133,17 @@ def test_a_host_gets_as_many_frames_as_it_is_set_to(name):
         steps = (config.get(loader) or {}).get('dataset', {}).get('pipeline', ())
         found = {t.num_frames for t in steps if 'num_frames' in t}
         assert len(found) <= 1 and (wanted is None or found <= {wanted}), (loader, found, wanted)
+
+
+@pytest.mark.parametrize('name', list_models())
+def test_the_rate_scales_from_the_batch_that_it_was_chosen_for(name):
+    """--auto-scale-lr: the batch of all GPUs. SynthVL's and STGT's fine-tuning were set for one,
+    fine-tuning for 4, post-training and pre-training for 8."""
+    config = get_config(name)
+    if not config.get('train_dataloader'):
+        return
+    base = config.auto_scale_lr.base_batch_size
+    step = config.train_dataloader.batch_size * config.optim_wrapper.get('accumulative_counts', 1)
+    folder, task = name.split('/')
+    one = folder == 'synthvl' or (folder == 'stgt' and 'pretrain' not in task)
+    assert base == step * (1 if one else 8 if task.startswith(('post', 'pre')) else 4)

@@ -20,6 +20,7 @@ model = dict(type='FinstaModel', head={{_base_.head}},
 test_cfg = dict(type='RerankTestLoop', k=32)
 # half precision is bf16 here; validated once an epoch
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters // 9)
+auto_scale_lr = dict(base_batch_size=20)
 optim_wrapper = dict(type='Bf16OptimWrapper', optimizer=dict(lr=2.5e-5, weight_decay=0.05))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=500),

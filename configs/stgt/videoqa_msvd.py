@@ -18,6 +18,7 @@ test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 model = dict(type='FinstaModel', head={{_base_.head}}, backbone=dict(sim_threshold=0.5))
 # half precision is bf16 here; validated once an epoch
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters // 12)
+auto_scale_lr = dict(base_batch_size=20)
 optim_wrapper = dict(type='Bf16OptimWrapper', optimizer=dict(lr=2.5e-5, weight_decay=0.05))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=500),

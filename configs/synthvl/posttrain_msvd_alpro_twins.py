@@ -33,6 +33,7 @@ model = dict(
               dict(type='GraphReadout', weight=0.5)])
 
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+auto_scale_lr = dict(base_batch_size=48)
 optim_wrapper = dict(type='Bf16OptimWrapper', optimizer=dict(lr=1e-3),
                      paramwise_cfg=dict(custom_keys=dict(teacher=dict(lr_mult=2.0),
                                                          transfer=dict(lr_mult=2.0))))

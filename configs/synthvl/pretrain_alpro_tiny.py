@@ -9,6 +9,7 @@ model = dict(type='FinstaModel', head={{_base_.head}})
 
 train_dataloader = dict(batch_size=48)
 train_cfg = dict(max_iters=max_iters)
+auto_scale_lr = dict(base_batch_size=48)
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),

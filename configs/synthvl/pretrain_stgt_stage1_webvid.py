@@ -15,6 +15,7 @@ train_dataloader = dict(batch_size=48, num_workers=1,
 model = dict(backbone={{_base_.stgt_tiny}})
 
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+auto_scale_lr = dict(base_batch_size=48)
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(lr=5e-4))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),

@@ -7,3 +7,4 @@ _base_ = ['../_base_/tasks/pretrain_synthvl.py', '../_base_/backbones/video_llav
 model = dict(type='FinstaModel', head={{_base_.head}})
 train_dataloader = dict(batch_size=48)
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
+auto_scale_lr = dict(base_batch_size=48)

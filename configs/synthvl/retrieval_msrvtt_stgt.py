@@ -22,6 +22,7 @@ test_dataloader = dict(batch_size=64, num_workers=0,
 model = dict(backbone={{_base_.stgt_tiny}})
 
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+auto_scale_lr = dict(base_batch_size=48)
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(lr=3e-4))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=30),

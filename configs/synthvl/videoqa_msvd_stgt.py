@@ -24,6 +24,7 @@ model = dict(backbone={{_base_.stgt_tiny}},
 zero_shot_head = dict(answers=answers)
 
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+auto_scale_lr = dict(base_batch_size=48)
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(lr=3e-4),
                      paramwise_cfg=dict(custom_keys={'head.classifier': dict(lr_mult=3.0),
                                                      'head.fusion': dict(lr_mult=3.0)}))

@@ -19,6 +19,7 @@ test_cfg = None
 test_evaluator = None
 
 train_cfg = dict(max_iters=max_iters, val_interval=500)
+auto_scale_lr = dict(base_batch_size=64)
 optim_wrapper = dict(optimizer=dict(lr=2e-3, weight_decay=0.05))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=200),

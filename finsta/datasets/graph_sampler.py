@@ -78,7 +78,8 @@ class GraphNeighbourSampler(ResumableSampler):
         bags, *same = _described(dataset, GRAPH_STORES.build(fill_root(store, dataset.data_root)))
         index, similarity = nearest(bags, min(neighbours, self.size - 1), same)
         if np.sort(similarity, axis=1)[:, 1 - group_size].max() < min_similarity:
-            raise ValueError(f'no {group_size} samples have text graphs as similar as '
+            raise ValueError(f'no {group_size} samples of different clips state other facts with '
+                             f'text graphs as similar as '
                              f'min_similarity={min_similarity}; the highest similarity of two is '
                              f'{similarity.max():.2f}')
         self.samples, self._index, self._similarity = self.size, index, similarity
@@ -90,6 +91,10 @@ class GraphNeighbourSampler(ResumableSampler):
             raise ValueError(f'train_dataloader.batch_size={batch_size} splits the groups of '
                              f'{self.block} samples; make it a multiple of group_size')
         super().seek(iteration, batch_size, seed)
+
+    def share_with_neighbours(self, similarity: float) -> float:
+        """Share of the samples that have at least one neighbour so similar."""
+        return float((self._similarity.max(1) >= similarity).mean())
 
     def _order(self, epoch: int) -> list[int]:
         rng = np.random.default_rng(derive_seed(self.seed, 'neighbours', epoch))

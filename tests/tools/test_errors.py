@@ -30,6 +30,7 @@ MISSING = {
     'tools/analysis/make_tables.py': ['--root', NOWHERE],
     'tools/analysis/probe_pairs.py': ['--backbone', NOWHERE],
     'tools/analysis/probe_synthvl.py': ['--data', NOWHERE],
+    'tools/analysis/show_neighbours.py': ['--ann', NOWHERE, '--store', 'out'],
     'tools/analysis/study.py': ['--collect', '--root', NOWHERE],
     'tools/convert/alpro_to_finsta.py': [NOWHERE, 'out'],
     'tools/convert/build_tiny_tokenizer.py': ['--words', NOWHERE, '--out', 'out'],

@@ -313,13 +313,25 @@ def configs(root: Path, name: str) -> str:
     return grid(['config', 'task', 'data', 'backbone', 'state', *kinds], rows)
 
 
+def neighbours(root: Path, name: str) -> str:
+    """Share of captions with a neighbour, by similarity."""
+    data = load(root, name)
+    head = ['similarity of at least', 'captions with such a neighbour']
+    if data is None:
+        return grid(head, [])
+    rows = [[level, f'{100 * share:.0f} %'] for level, share in data['neighbours'].items()]
+    return grid(head, rows) + source({**data, 'note': f'{data["captions"]:,} captions of '
+                                      f'{data["clips"]:,} clips in {data["seconds"]:.0f} s'})
+
+
 TABLES: dict[str, Callable[[Path, str], str]] = {
     'study': study, 'study_stgt': study_stgt, 'study_factors': study_factors,
     'study_match': study_match, 'study_questions': study_questions,
     'benchmark_graph': benchmark_graph, 'recurrence': recurrence,
     'benchmark_reader': benchmark_reader, 'benchmark_store': benchmark_store, 'flops': flops,
     'probe_pairs': probe_pairs, 'probe_questions': probe_questions,
-    'probe_frames': probe_frames, 'text_parser': text_parser, 'video_parser': video_parser,
+    'neighbours': neighbours, 'probe_frames': probe_frames, 'text_parser': text_parser,
+    'video_parser': video_parser,
     'configs': configs}
 
 

@@ -67,7 +67,7 @@ TWIN_ARMS = {
     'finsta-gold': Arm(f'{TWINS}.py'),
     'finsta': Arm(f'{TWINS}-parsed.py'),
     'mixed-gold': Arm(f'{TWINS}.py', {'train_dataloader.sampler.random_groups': '0.5'}),
-    'mixed': Arm(f'{TWINS}-parsed.py', {'train_dataloader.sampler.random_groups': '0.5'}),
+    'mixed': Arm(f'{TWINS}-mixed.py'),
 }
 TWIN_TASKS = {'pairs': Task('configs/synthvl/pairs_msvd_alpro.py', train=False),
               'videoqa': Task('configs/synthvl/videoqa_msvd_alpro.py'),

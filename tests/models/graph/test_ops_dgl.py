@@ -88,3 +88,11 @@ def test_fp16_runs_in_fp32():
     x = torch.randn(3, 1, 2).half()
     out = DGLGraphAttention().attend(x, x, x, top, torch.zeros(3, 1))
     assert out.dtype == torch.float16 and torch.equal(out, x)
+
+
+def test_the_example_of_the_guide_runs(repo_root):
+    page = (repo_root / 'docs/en/user_guides/scene_graphs.md').read_text(encoding='utf-8')
+    code = next(b for b in page.split('```python')[1:] if 'to_networkx' in b).split('```')[0]
+    names: dict = {}
+    exec(code, names)
+    assert {d['label'] for _, d in names['drawn'].nodes(data=True)} >= {'man', 'ride', 'horse'}

@@ -11,7 +11,6 @@ import torch
 from mmengine.registry import DefaultScope
 
 from finsta.datasets import MSVD, MSVDQA, video_text_collate
-from finsta.datasets.transforms import graphs
 from finsta.datasets.transforms.graphs import MissingGraphsError
 from finsta.models import FinstaModel
 from finsta.parsing.runner import RunOptions, parse_texts, parse_videos
@@ -43,14 +42,6 @@ def pipeline(store: str) -> list[dict]:
 def data_set(root, **kwargs) -> MSVD:
     with DefaultScope.overwrite_default_scope('finsta'):
         return MSVD(data_root=str(root), pipeline=pipeline(str(root / 'graphs')), **kwargs)
-
-
-def put_texts(root) -> None:
-    """An empty graph for every training caption."""
-    with GraphStore(root / 'graphs', readonly=False) as store:
-        for row in json.loads((root / 'training_label.json').read_text()):
-            for text in row['caption']:
-                store.put_text(text, SceneGraph(text=text))
 
 
 def post_train(rows: list[dict]) -> dict[str, torch.Tensor]:
@@ -157,7 +148,6 @@ def test_bad_video_costs_itself_only(tmp_path, kind):
     paths = [str(root / 'YouTubeClips' / f'{name}.avi') for name in ON_DISK]
     with GraphStore(root / 'graphs', readonly=False) as store:
         report = parse_videos(paths, MOTION, store, HERE)
-    put_texts(root)
     data = data_set(root, rows='video')
     if kind == 'wrong_extension':  # the content decides: it is read
         assert (report.parsed, report.failed) == (5, 0)
@@ -204,7 +194,6 @@ def test_video_row_that_points_outside_its_nodes_stops_at_the_store(tmp_path, wh
              'graph': json.dumps(wrong if name == 'aa_0_1' else whole.to_dict())}
             for name in ON_DISK]
     shard = write_shard(root / 'graphs' / 'videos', 'videos', 0, rows)
-    put_texts(root)
     store = GraphStore(root / 'graphs')
     data = data_set(root, rows='video')
     at = [data.get_sample(i).video_id for i in range(len(data))].index('aa_0_1')
@@ -218,47 +207,40 @@ def test_video_row_that_points_outside_its_nodes_stops_at_the_store(tmp_path, wh
     assert data[1 - at]['sample'].dsg is not None
 
 
-def test_missing_graphs_are_counted_and_the_loss_is_finite(tmp_path, monkeypatch):
-    """A store that has one of them: empty graphs, a count for each, and no NaN."""
+def test_missing_graphs_are_counted_and_the_loss_is_finite(tmp_path):
+    """A store that has none of them: empty graphs, a count for each, and no NaN."""
     root = make_msvd(tmp_path / 'msvd')
-    plain = MSVD(data_root=str(root), rows='caption')
-    texts = {plain.get_sample(i).text for i in range(len(plain))}
     with GraphStore(root / 'graphs', readonly=False) as store:
-        for text in texts:
-            store.put_text(text, SceneGraph(text=text), 'no video of these')
-        store.put_text(min(texts), SceneGraph(text=min(texts)))
-        store.put_video('aa_0_1', DynamicSceneGraph((SceneGraph(),), (0.,), video='aa_0_1'))
-    lines: list[str] = []
-    monkeypatch.setattr(graphs, 'print_log', lambda text, *args, **kwargs: lines.append(text))
-    data = data_set(root, rows='caption')
-    found = re.search(r'graphs of 1 of (\d+) videos and (\d+) of (\d+) texts', lines[0])
-    assert found and int(found[3]) == len(data) > int(found[2]) >= 1
-    rows = [data[i] for i in range(len(data))]
+        store.put_text('another text', SceneGraph(text='another text'))
+    data = data_set(root, rows='video')
+    rows = [data[i] for i in range(3)]
     load = next(t for t in data.pipeline.transforms
                 if isinstance(t, TRANSFORMS.get('LoadGraphs')))
-    absent = sum(data.get_sample(i).video_id != 'aa_0_1' for i in range(len(data)))
-    assert load.tally.summary() == {'missing_text': len(data) - int(found[2]),
-                                    'missing_video': absent}
-    post_train(rows[:3])
+    assert load.tally.summary() == {'missing_text': 3, 'missing_video': 3}
+    post_train(rows)
 
 
-@pytest.mark.parametrize('lacking', ['videos', 'texts'])
-def test_a_store_with_none_of_the_graphs_stops_the_run_at_its_start(tmp_path, lacking):
-    """Who forgot a parser should not hear of it after the training."""
-    root = make_msvd(tmp_path / 'msvd')
-    plain = MSVD(data_root=str(root), rows='caption')
-    with GraphStore(root / 'graphs', readonly=False) as store:
-        if lacking == 'videos':
-            for i in range(len(plain)):
-                text = plain.get_sample(i).text
-                store.put_text(text, SceneGraph(text=text))
-        else:
-            store.put_video('aa_0_1', DynamicSceneGraph((SceneGraph(),), (0.,), video='aa_0_1'))
-    command = {'videos': r'parse_video\.py --videos \S+YouTubeClips', 'texts': r'parse_text\.py'}
-    with pytest.raises(MissingGraphsError, match=(
-            rf'graphs holds no graph of any of the \d+ {lacking} of MSVD \(train\).*'
-            rf'{command[lacking]}.* --out \S+graphs; .*store\.root')):
-        data_set(root, rows='caption')
+def test_a_store_without_any_graph_stops_and_its_command_fills_it(tmp_path, tool):
+    """Forgetting to parse: the commands that the error names are those that were forgotten."""
+    root = make_msvd(tmp_path / 'data' / 'msvd')
+    (root / 'graphs').mkdir()
+    data = data_set(root, rows='video')
+    config = tmp_path / 'mine.py'
+    config.write_text(f'train_dataloader = dict(dataset=dict(type="MSVD", data_root={str(root)!r},'
+                      ' rows="video"))\n')
+    with pytest.raises(MissingGraphsError) as caught:
+        data.before_training(str(config))
+    said = str(caught.value)
+    assert said.startswith(f'graphs of 0 of 3 videos, of 0 of 6 captions in {root / "graphs"}')
+    commands = re.findall(r'python tools/(\S+) ([^;]+)', said)
+    assert [name for name, _ in commands] == ['scene_graphs/parse_text.py',
+                                              'scene_graphs/parse_video.py']
+    for name, options in commands:
+        done = tool(name, *options.split(), '--workers', 0, '--quiet')
+        assert done.returncode == 0, done.stderr
+    data_set(root, rows='video').before_training(str(config))
+    store = GraphStore(root / 'graphs')
+    assert (store.num_texts, store.num_videos) == (6, len(ON_DISK))
 
 
 def test_every_row_of_the_guide_names_a_test_that_exists(repo_root):

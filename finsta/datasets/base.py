@@ -15,7 +15,6 @@ from mmengine.dataset import BaseDataset, Compose
 from mmengine.logging import print_log
 
 from finsta.datasets.tally import Tally
-from finsta.datasets.transforms.base import Transform
 from finsta.datasets.transforms.video_files import VideoError
 from finsta.datasets.video_index import VideoIndex
 from finsta.structures import VideoTextSample
@@ -93,8 +92,6 @@ class VideoTextDataset(BaseDataset):
                          metainfo=metainfo)
         # after the rows: who lacks the data should hear that, not that they lack graphs of them
         self.pipeline = Compose(fill_root(list(pipeline), data_root))
-        if self._fully_initialized:
-            self._check_pipeline()
 
     # -- for subclasses -------------------------------------------------------------------------
     def load_rows(self) -> Iterable[dict[str, Any]]:
@@ -193,17 +190,12 @@ class VideoTextDataset(BaseDataset):
                 f'how to lay it out. To run without it, make its SynthVL twin: {command}; '
                 'configs/synthvl/README.md lists the configs that run on it')
 
-    def full_init(self) -> None:
-        """Read the rows, if that was put off (``lazy_init``), and check them."""
-        late = not self._fully_initialized and hasattr(self, 'pipeline')
-        super().full_init()
-        if late:
-            self._check_pipeline()
-
-    def _check_pipeline(self) -> None:
+    def before_training(self, config_file: str = 'CONFIG') -> None:
+        """Let the transforms look at the data set before it is trained on; the training loop calls
+        this once, before any worker starts. ``config_file``: of the run, for messages."""
         for transform in self.pipeline.transforms:
-            if isinstance(transform, Transform):
-                transform.check_rows(self)
+            if hasattr(transform, 'before_training'):
+                transform.before_training(self, config_file)
 
     # -- samples --------------------------------------------------------------------------------
     def get_sample(self, idx: int) -> VideoTextSample:

@@ -12,6 +12,8 @@ an unfinished window are not stored. (ours)
 """
 
 from copy import copy
+from pathlib import Path
+from typing import Any
 
 from mmengine.dist import get_rank
 from mmengine.logging import print_log
@@ -43,7 +45,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
                  val_interval: int = 1000,
                  dynamic_intervals: list[tuple[int, int]] | None = None) -> None:
         # Not the parent's __init__: it starts the workers, before it is known where to begin.
-        BaseLoop.__init__(self, runner, _with_sample_seeds(dataloader))
+        BaseLoop.__init__(self, runner, _with_sample_seeds(dataloader, _config_file(runner)))
         if int(max_iters) != max_iters:
             raise ValueError(f'train_cfg.max_iters must be a whole number, got {max_iters}')
         self._max_iters, self._max_epochs = int(max_iters), 1
@@ -92,8 +94,24 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         return self._iter % self.val_interval == 0 or self._iter == self._max_iters
 
 
-def _with_sample_seeds(dataloader: DataLoader | dict) -> DataLoader | dict:
-    """Wrap the data set that a loader config describes in ``PerSampleSeed``."""
+def _config_file(runner) -> str:
+    """The config as it runs, options included: the Runner writes it into the work directory."""
+    name = getattr(runner.cfg, 'filename', None)
+    return str(Path(runner.work_dir) / Path(name).name) if name else 'CONFIG'
+
+
+def _before_training(dataset: Any, config_file: str) -> None:
+    """Let a data set, or those that it joins or repeats, look at themselves before training."""
+    if hasattr(dataset, 'before_training'):
+        dataset.before_training(config_file)
+    for inner in getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]:
+        if inner is not None:
+            _before_training(inner, config_file)
+
+
+def _with_sample_seeds(dataloader: DataLoader | dict, config_file: str) -> DataLoader | dict:
+    """Wrap the data set that a loader config describes in ``PerSampleSeed``; before the sampler is
+    built, which may take minutes, the data set may say that it is of no use."""
     if isinstance(dataloader, DataLoader):
         return dataloader
     config = copy(dataloader)
@@ -102,6 +120,7 @@ def _with_sample_seeds(dataloader: DataLoader | dict) -> DataLoader | dict:
         dataset = DATASETS.build(dataset)
     if hasattr(dataset, 'full_init'):
         dataset.full_init()
+    _before_training(dataset, config_file)
     config = dict(config, dataset=PerSampleSeed(dataset))
     return config
 

@@ -5,6 +5,7 @@ import pytest
 from mmengine.config import Config
 
 from finsta.engine.runner import FinstaRunner
+from finsta.registry import DATASETS
 
 _COUNT = itertools.count()
 
@@ -45,6 +46,32 @@ def test_killed_and_resumed_run_is_the_uninterrupted_run(toy_config, tmp_path, t
     assert sorted(map(int, after)) == list(range(10, 20))
     assert {**seen, **after} == expected
     assert len(set(expected.values())) == 20
+
+
+def test_the_data_set_may_refuse_before_the_sampler_is_built(toy_config, tmp_path, monkeypatch):
+    """Once, with the config that the run wrote; every one of several that are joined."""
+    config = _config(toy_config, tmp_path, **{'train_cfg.max_iters': 1})
+    FinstaRunner.from_cfg(config)       # imports the toy world
+    asked, toy = [], DATASETS.get('ToyDataset')
+    monkeypatch.setattr(toy, 'before_training', lambda self, file: asked.append(file),
+                        raising=False)
+    joined = dict(type='ConcatDataset', datasets=[dict(type='ToyDataset')] * 2)
+    for dataset, times in ((dict(type='ToyDataset'), 1), (joined, 2)):
+        config = _config(toy_config, tmp_path, **{'train_cfg.max_iters': 1})
+        config.train_dataloader.dataset = dataset
+        config.train_dataloader.num_workers = 1
+        asked.clear()
+        FinstaRunner.from_cfg(config).train()
+        assert asked == [str(tmp_path / 'work' / 'toy.py')] * times
+        assert Path(asked[0]).is_file()
+
+    def refuse(self, file):
+        raise ValueError('of no use')
+    monkeypatch.setattr(toy, 'before_training', refuse)
+    config = _config(toy_config, tmp_path)
+    config.train_dataloader.sampler = dict(type='no such sampler')
+    with pytest.raises(ValueError, match='of no use'):
+        FinstaRunner.from_cfg(config).train()
 
 
 def test_steps_differ_and_depend_on_the_seed(toy_config, tmp_path):

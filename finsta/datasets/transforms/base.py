@@ -14,9 +14,14 @@ class Transform:
         """Returns ``results``, changed."""
         raise NotImplementedError
 
-    def check_rows(self, dataset: Any) -> None:
-        """Called once with a complete ``VideoTextDataset``, before any worker starts: says what
-        it lacks for this step, and raises where every row would lack it."""
+    def before_training(self, dataset: Any, config_file: str = 'CONFIG') -> None:
+        """Called once, in the main process, before the first sample is read: whatever would make
+        the whole training worthless is found here, not hours later.
+
+        Args:
+            dataset: the data set trained on, with ``get_sample``; cheap questions only.
+            config_file: of the run, for commands in messages.
+        """
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         return self.transform(results)

@@ -1,5 +1,7 @@
 """Scene graphs of a row, from a graph store (method.md section 1)."""
 
+import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,8 +33,8 @@ def align_key_frames(frame_times: np.ndarray, graph_times: np.ndarray,
     return keys.tolist(), distance[:, keys].argmin(0).tolist()
 
 
-class MissingGraphsError(LookupError):
-    """A graph store that holds nothing of a data set; the message has the command that fills
+class MissingGraphsError(ValueError):
+    """A graph store without any graph of the data set; the message names the command that fills
     it."""
 
 
@@ -45,54 +47,34 @@ class LoadGraphs(Transform):
     ``LoadVideoFrames`` and ``ChooseCaption``.
 
     A graph that the store does not hold is replaced by an empty valid one and counted in
-    ``tally`` (missing_text, missing_video), unless ``missing='raise'``. A store with none of a
-    data set's graphs is an error at the start (:meth:`check_rows`).
+    ``tally`` (missing_text, missing_video), unless ``missing='raise'``. Before training the store
+    is asked how many it holds, by their keys; one that holds none of ``needed`` stops the run. (A
+    store of your own without ``has_text`` and ``has_video`` is not asked.)
 
     Args:
         store: config of a GRAPH_STORES entry.
         matcher: config of a MATCHERS entry; None gives no cross-modal coreference.
         num_key_frames: upper bound of T.
         missing: ``empty`` or ``raise``.
+        needed: kinds of graphs, 'text' and 'video', of which there must be at least one; leave
+            one out where a training has no use for it (false captions without a teacher).
 
     Raises:
         KeyError: a graph is missing and ``missing='raise'``.
+        MissingGraphsError: before training, when the store holds no needed graph at all.
     """
 
     def __init__(self, store: dict, matcher: dict | None = None,
-                 num_key_frames: int | None = None, missing: str = 'empty') -> None:
+                 num_key_frames: int | None = None, missing: str = 'empty',
+                 needed: Sequence[str] = ('text', 'video')) -> None:
+        if set(needed) - {'text', 'video'}:
+            raise ValueError(f"needed={needed!r}: 'text' and 'video' are the kinds of graphs")
         if missing not in ('empty', 'raise'):
             raise ValueError(f"missing={missing!r}: use 'empty' or 'raise'")
         self._store = GRAPH_STORES.build(store)
         self._matcher = None if matcher is None else MATCHERS.build(matcher)
-        self.num_key_frames, self.missing = num_key_frames, missing
+        self.num_key_frames, self.missing, self.needed = num_key_frames, missing, tuple(needed)
         self.tally = Tally('graph store')
-
-    def check_rows(self, dataset: Any) -> None:
-        """Logs how many videos and texts of the data set have a graph; reads keys only.
-
-        Raises:
-            MissingGraphsError: none of the videos, or none of the texts, has one.
-        """
-        videos, texts = set(), set()
-        for i in range(len(dataset)):
-            sample = dataset.get_sample(i)
-            videos.add(sample.video_id)
-            texts.update((text, sample.video_id) for text in sample.captions or (sample.text,)
-                         if text)
-        root = getattr(self._store, 'root', 'graph store')
-        found = {'videos': (sum(map(self._store.has_video, videos)), len(videos)),
-                 'texts': (sum(self._store.has_text(*key) for key in texts), len(texts))}
-        print_log(f'{root}: graphs of ' + ' and '.join(
-            f'{n} of {total} {kind}' for kind, (n, total) in found.items()), logger='current')
-        source = {'videos': f'parse_video.py --videos {dataset.data_prefix["video"]}',
-                  'texts': 'parse_text.py --dataset-config CONFIG (this config)'}
-        for kind, (n, total) in found.items():
-            if total and not n:
-                raise MissingGraphsError(
-                    f'{root} holds no graph of any of the {total} {kind} of '
-                    f'{dataset.name} ({"+".join(dataset.splits)}). Make them: python '
-                    f'tools/scene_graphs/{source[kind]} --out {root}; or name another store in '
-                    'LoadGraphs.store.root of the data set\'s pipeline')
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         sample = results['sample']
@@ -114,6 +96,41 @@ class LoadGraphs(Transform):
         results['sample'] = replace(sample, tsg=tsg, dsg=dsg, hsg=hsg)
         results['graph_frames'] = np.array(frames, np.int64)
         return results
+
+    def before_training(self, dataset: Any, config_file: str = 'CONFIG') -> None:
+        """Say how many graphs of the data set the store holds; see the class."""
+        if not hasattr(self._store, 'has_text') or not hasattr(self._store, 'has_video'):
+            return
+        samples = (dataset.get_sample(i) for i in range(len(dataset)))
+        captions = {(sample.video_id, text): None for sample in samples
+                    for text in sample.captions or (sample.text,)}
+        videos = dict.fromkeys(video for video, _ in captions)
+        text = sum(self._store.has_text(text, video) for video, text in captions)
+        video = sum(map(self._store.has_video, videos))
+        where = getattr(self._store, 'root', type(self._store).__name__)
+        said = (f'graphs of {video} of {len(videos)} videos, of {text} of {len(captions)} '
+                f'captions in {where}')
+        found = {'text': text, 'video': video}
+        if absent := [kind for kind in self.needed if not found[kind]]:
+            commands = self._commands(dataset, where, config_file)
+            raise MissingGraphsError(
+                f'{said}: training would go on with empty graphs in their place. Fill the store '
+                'that train_dataloader.dataset.pipeline, LoadGraphs.store.root names: '
+                + '; '.join(f'python tools/scene_graphs/{commands[kind]}' for kind in absent))
+        whole = text == len(captions) and video == len(videos)
+        print_log(said + ('' if whole else '; empty graphs stand for the others'),
+                  logger='current', level=logging.INFO if whole else logging.WARNING)
+
+    def _commands(self, dataset: Any, where: object, config_file: str) -> dict[str, str]:
+        """Kind of graph -> tool and options that make those of a data set."""
+        if getattr(self._matcher, 'gold', False):
+            return {kind: f'parse_{kind}.py --gold {dataset.data_root} --out {where}'
+                    for kind in ('text', 'video')}
+        folder = dataset.data_prefix['video']
+        root = f' --root {folder}' if dataset.recursive else ''
+        return {'text': f'parse_text.py --dataset-config {config_file} --splits train '
+                        f'--out {where}',
+                'video': f'parse_video.py --videos {folder}{root} --out {where}'}
 
     def _missing(self, kind: str, what: str) -> None:
         if self.missing == 'raise':

@@ -14,6 +14,9 @@ class GoldMatcher:
     same word, because gold graphs number things and events only.
     """
 
+    # the graphs must carry identities: the --gold option of tools/scene_graphs imports them
+    gold = True
+
     def match(self, tsg: SceneGraph, dsg: DynamicSceneGraph,
               video_id: str | None = None) -> HolisticSceneGraph:
         """The holistic graph; nodes without an entity stay alone."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from finsta.datasets.transforms.graphs import LoadGraphs, align_key_frames
+from finsta.datasets.transforms.graphs import LoadGraphs, MissingGraphsError, align_key_frames
 from finsta.datasets.transforms.text import ChooseCaption
 from finsta.registry import GRAPH_STORES, MATCHERS
 from finsta.structures import (
@@ -114,6 +114,85 @@ def test_missing_graphs_are_empty_and_counted_or_raise():
     with pytest.raises(KeyError, match='something else'):
         load(text='something else', missing='raise')
     assert not load(matcher=None)[0]['sample'].hsg.cross
+
+
+class CountedStore(MemoryStore):
+    """Keys can be asked for; no graph may be decoded to count them."""
+
+    root, texts, videos = 'some/graphs', {('v', 'a man walks')}, {'v'}
+
+    def has_text(self, text, video_id=None):
+        return (video_id, text) in self.texts
+
+    def has_video(self, video_id):
+        return video_id in self.videos
+
+    def get_text(self, text, video_id=None):
+        raise AssertionError('decoded')
+
+    get_video = get_text
+
+
+class Rows(list):
+    """Rows of a data set, as (video, its captions)."""
+
+    data_root, data_prefix, recursive = 'd', {'video': 'd/clips'}, False
+
+    def get_sample(self, i):
+        video, *captions = self[i]
+        return VideoTextSample(video, 'x.mp4', captions[0], tuple(captions[1:] and captions))
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    def build(rows, texts=CountedStore.texts, videos=CountedStore.videos, **kwargs):
+        monkeypatch.setattr(CountedStore, 'texts', set(texts))
+        monkeypatch.setattr(CountedStore, 'videos', set(videos))
+        transform = LoadGraphs(dict(type=CountedStore), **kwargs)
+        return transform.before_training(Rows(rows), 'work_dirs/x/x.py')
+    said = []
+    monkeypatch.setattr('finsta.datasets.transforms.graphs.print_log',
+                        lambda text, logger, level: said.append((level, text)))
+    return build, said
+
+
+def test_graphs_are_counted_before_training(counted):
+    count, said = counted
+    # one row a video, with one caption twice; one row a caption; another video's caption
+    count([('v', 'a man walks', 'a man sits', 'a man walks'), ('w', 'a man walks')])
+    count([('v', 'a man walks'), ('v', 'a man walks')])
+    assert said == [(30, 'graphs of 1 of 2 videos, of 1 of 3 captions in some/graphs; '
+                         'empty graphs stand for the others'),
+                    (20, 'graphs of 1 of 1 videos, of 1 of 1 captions in some/graphs')]
+
+
+def test_a_store_without_any_of_the_graphs_stops_the_training(counted):
+    count, said = counted
+    rows = [('v', 'a man walks'), ('w', 'a dog')]
+    videos = r'parse_video\.py --videos d/clips --out some/graphs'
+    texts = (r'parse_text\.py --dataset-config work_dirs/x/x\.py --splits train '
+             r'--out some/graphs')
+    with pytest.raises(MissingGraphsError,
+                       match=rf'of 0 of 2 videos, of 1 of 2 captions in some/graphs: .*'
+                             rf'LoadGraphs\.store.*: python tools/scene_graphs/{videos}$'):
+        count(rows, videos=())
+    with pytest.raises(MissingGraphsError, match=rf': python tools/scene_graphs/{texts}$'):
+        count(rows, texts=())
+    with pytest.raises(MissingGraphsError, match=rf'{texts}; python .*{videos}$'):
+        count(rows, (), ())
+    with pytest.raises(MissingGraphsError, match=r'parse_video\.py --gold d --out some/graphs$'):
+        count(rows, videos=(), matcher=dict(type='GoldMatcher'))
+    assert not said
+    count(rows, videos=(), needed=('text',))
+    assert said[0][1].startswith('graphs of 0 of 2 videos, of 1 of 2 captions')
+    with pytest.raises(ValueError, match='texts'):
+        count(rows, needed=('texts',))
+
+
+def test_a_store_that_cannot_be_asked_is_not(counted):
+    _, said = counted
+    LoadGraphs(dict(type='_MemoryStore')).before_training(Rows([('w', 'a dog')]))
+    assert not said
 
 
 def test_choose_caption_random_in_training_first_in_test():

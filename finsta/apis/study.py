@@ -95,15 +95,19 @@ class Study:
         options: ``--cfg-options`` of every step (data root, ...).
         start: option of the tasks that takes the backbone's folder.
         threads: of each step; None divides the cores.
+        repeats: fine-tunings of each backbone, with the seeds s, s + 10, s + 20 ... (the steps of
+            the first are those of a study without repeats).
     """
 
     def __init__(self, root: str | Path, arms: dict[str, Arm], tasks: dict[str, Task],
                  seeds: list[int], backbone: str, jobs: int = 2,
                  options: dict[str, str] | None = None,
-                 start: str = 'model.backbone.pretrained', threads: int | None = None) -> None:
+                 start: str = 'model.backbone.pretrained', threads: int | None = None,
+                 repeats: int = 1) -> None:
         self.root, self.arms, self.tasks, self.seeds = Path(root), arms, tasks, seeds
         self.backbone, self.jobs, self.options = backbone, jobs, dict(options or {})
         self.start, self.threads = start, threads or max(1, (os.cpu_count() or 1) // jobs)
+        self.repeats = repeats
         self.repo = Path(__file__).resolve().parents[2]
 
     def run(self) -> dict:
@@ -145,35 +149,44 @@ class Study:
                                     (self._stage, (arm, seed, depth), needs))
         last = {c: [self.stage_folder(*c, n - 1)] if (n := len(self.arms[c[0]].chain())) else []
                 for c in cells}
-        for arm, seed in cells:
-            for task, spec in self.tasks.items():
-                if spec.train:
-                    plan[self._cell(arm, seed, task) / 'train'] = (
-                        self._finetune, (arm, seed, task), last[arm, seed])
-        for arm, seed in cells:
-            for task, spec in self.tasks.items():
-                cell = self._cell(arm, seed, task)
-                plan[cell / 'test'] = (self._test, (arm, seed, task),
-                                       [cell / 'train'] if spec.train else last[arm, seed])
+        for cell in self._cells():
+            arm, seed, task, _ = cell
+            if self.tasks[task].train:
+                plan[self._cell(*cell) / 'train'] = (self._finetune, cell, last[arm, seed])
+        for cell in self._cells():
+            arm, seed, task, _ = cell
+            folder = self._cell(*cell)
+            plan[folder / 'test'] = (self._test, cell, [folder / 'train'] if self.tasks[task].train
+                                     else last[arm, seed])
         return plan
 
+    def _cells(self) -> list[tuple[str, int, str, int]]:
+        """(arm, seed, task, repeat) of every test."""
+        return [(arm, seed, task, k) for arm in self.arms for seed in self.seeds
+                for task, spec in self.tasks.items()
+                for k in range(self.repeats if spec.train else 1)]
+
     def results(self) -> dict:
-        """arm -> task -> metric -> {'mean', 'sd', 'values'} from the test files on disk."""
+        """arm -> task -> metric -> {'mean', 'sd', 'values'} from the test files on disk: one value
+        a seed, the mean of its repeats, which stand one by one in 'runs' where there are any."""
         table: dict = {}
         for arm in self.arms:
-            for task in self.tasks:
-                files = {s: self._cell(arm, s, task) / 'metrics.json' for s in self.seeds}
-                rows = [json.loads(f.read_text()) for f in files.values() if f.is_file()]
-                missing = [s for s, f in files.items() if not f.is_file()]
+            for task, spec in self.tasks.items():
+                repeats = range(self.repeats if spec.train else 1)
+                files = {s: [self._cell(arm, s, task, k) / 'metrics.json' for k in repeats]
+                         for s in self.seeds}
+                rows = {s: [json.loads(f.read_text()) for f in found if f.is_file()]
+                        for s, found in files.items()}
+                missing = [s for s, found in rows.items() if len(found) < len(repeats)]
                 if missing:
                     print_log(f'{arm}, {task}: no result yet of the seeds {missing}', 'current',
                               logging.WARNING)
-                keys = [k for k in (rows[0] if rows else {})
-                        if all(isinstance(r.get(k), int | float) for r in rows)]
+                every = [r for found in rows.values() for r in found]
+                keys = [k for k in (every[0] if every else {})
+                        if all(isinstance(r.get(k), int | float) for r in every)]
                 table.setdefault(arm, {})[task] = {
-                    k: {'mean': statistics.fmean(r[k] for r in rows),
-                        'sd': statistics.stdev(r[k] for r in rows) if len(rows) > 1 else 0.0,
-                        'values': [r[k] for r in rows]} for k in keys}
+                    k: _summary([[r[k] for r in found] for found in rows.values() if found])
+                    for k in keys}
         return table
 
     def start_of(self, arm: str, seed: int) -> str:
@@ -201,7 +214,7 @@ class Study:
         for name, arm in self.arms.items():
             folders = [self.stage_folder(name, s, d) for s in self.seeds
                        for d in range(len(arm.chain()))]
-            folders += [self._cell(name, s, t) / part for s in self.seeds for t in self.tasks
+            folders += [self._cell(*c) / part for c in self._cells() if c[0] == name
                         for part in ('train', 'test')]
             seconds = [json.loads(f.read_text())['seconds'] for folder in folders
                        if (f := folder / 'done.json').is_file()]
@@ -212,15 +225,13 @@ class Study:
         """Commits of the steps that the test files on disk come from, sorted; 'unknown' for those
         recorded before commits were."""
         found: set[str] = set()
-        for arm in self.arms:
-            for seed in self.seeds:
+        for arm, seed, task, repeat in self._cells():
+            cell = self._cell(arm, seed, task, repeat)
+            if (cell / 'metrics.json').is_file():
                 shared = [self.stage_folder(arm, seed, d)
                           for d in range(len(self.arms[arm].chain()))]
-                for task, spec in self.tasks.items():
-                    cell = self._cell(arm, seed, task)
-                    if (cell / 'metrics.json').is_file():
-                        own = [cell / 'train', cell / 'test'] if spec.train else [cell / 'test']
-                        found.update(*map(commits_of, [*shared, *own]))
+                parts = ('train', 'test') if self.tasks[task].train else ('test',)
+                found.update(*map(commits_of, [*shared, *(cell / part for part in parts)]))
         return sorted(found)
 
     # -- steps --------------------------------------------------------------------------------
@@ -230,10 +241,10 @@ class Study:
                     self.stage_folder(arm, seed, depth), seed, self._before(arm, seed, depth),
                     stage.options, bar, stage.start, 'backbone', stage.file)
 
-    def _finetune(self, arm: str, seed: int, task: str, bar) -> None:
-        spec = self.tasks[task]
-        self._train(f'{arm}/{seed} {task}', spec.config, self._cell(arm, seed, task) / 'train',
-                    seed, self.start_of(arm, seed),
+    def _finetune(self, arm: str, seed: int, task: str, repeat: int, bar) -> None:
+        spec, cell = self.tasks[task], self._cell(arm, seed, task, repeat)
+        self._train(f'{arm}/{seed} {cell.name}', spec.config, cell / 'train',
+                    seed + 10 * repeat, self.start_of(arm, seed),
                     {**spec.options, **self.arms[arm].task_options}, bar, self.start,
                     'last_checkpoint')
 
@@ -246,8 +257,8 @@ class Study:
         run_step(name, command, folder, self.threads, bar, weights_hash(start),
                  [folder / product], {'config': self._config_hash(config, options)})
 
-    def _test(self, arm: str, seed: int, task: str, bar) -> None:
-        spec, folder = self.tasks[task], self._cell(arm, seed, task)
+    def _test(self, arm: str, seed: int, task: str, repeat: int, bar) -> None:
+        spec, folder = self.tasks[task], self._cell(arm, seed, task, repeat)
         start = self.start_of(arm, seed)
         options = {**spec.options, **self.arms[arm].task_options}
         inputs = {'config': self._config_hash(spec.config, options)}
@@ -258,7 +269,7 @@ class Study:
                 inputs['checkpoint'] = digest
         command += ['--work-dir', str(folder / 'test'), '--dump', str(folder / 'metrics.json'),
                     *self._options(start, options, self.start)]
-        run_step(f'{arm}/{seed} {task} test', command, folder / 'test', self.threads, bar,
+        run_step(f'{arm}/{seed} {folder.name} test', command, folder / 'test', self.threads, bar,
                  weights_hash(start), [folder / 'metrics.json'], inputs)
 
     def _last_checkpoint(self, folder: Path) -> str:
@@ -267,8 +278,8 @@ class Study:
             raise StepError(f'{pointer} is missing: the training in {folder} saved nothing')
         return pointer.read_text().strip()
 
-    def _cell(self, arm: str, seed: int, task: str) -> Path:
-        return self.root / arm / f'seed{seed}' / task
+    def _cell(self, arm: str, seed: int, task: str, repeat: int = 0) -> Path:
+        return self.root / arm / f'seed{seed}' / (f'{task}+{repeat}' if repeat else task)
 
     def _path(self, config: str) -> str:
         return str(self.repo / config)
@@ -294,3 +305,11 @@ class Study:
     def _options(self, start: str, options: dict[str, str], start_key: str) -> list[str]:
         merged = {**self.options, **options, **({start_key: start} if start_key else {})}
         return ['--cfg-options', *(f'{k}={v}' for k, v in merged.items())] if merged else []
+
+
+def _summary(runs: list[list[float]]) -> dict:
+    """Of a metric's runs: seeds x repeats."""
+    values = [statistics.fmean(found) for found in runs]
+    return {'mean': statistics.fmean(values),
+            'sd': statistics.stdev(values) if len(values) > 1 else 0.0, 'values': values,
+            **({'runs': runs} if any(len(found) > 1 for found in runs) else {})}

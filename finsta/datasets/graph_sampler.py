@@ -43,8 +43,9 @@ class GraphNeighbourSampler(ResumableSampler):
     similar ones that are still free, and shuffles the groups; samples whose neighbours are all
     taken make groups of their own. A pass leaves out what does not fill a group. With
     ``min_similarity`` those that have no neighbour so similar are left out, too, and groups are
-    drawn again in their place. All pairs are compared once, at the start: half a minute for 23,000
-    captions on one core, and the square of that for more.
+    drawn again in their place. All pairs are compared once, at the start, by every process, on one
+    core: half a minute for 23,000 long captions of the embedded world; of MSVD's short ones 14 s
+    for 24,232, and about four times that, with 0.8 GiB more memory, for twice as many.
 
     Args:
         dataset: data set of the loader; its rows have ``text`` or ``captions``. Best is one row

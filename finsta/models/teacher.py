@@ -112,8 +112,17 @@ class StructureTeacher(nn.Module):
 
     def loss(self, out: TeacherOutput, groups: Tensor | None = None
              ) -> tuple[dict[str, Tensor], dict[str, float]]:
-        """The teacher's own losses and its statistics; groups (B,) long, equal for samples of one
-        video, which are no negatives of each other."""
+        """The teacher's own losses and its statistics.
+
+        Statistics, for the ``tsg`` and the ``dsg`` of a sample, mean over the batch: ``_nodes``,
+        ``_edges`` (as parsed: neither reverse edges nor self loops), ``_empty`` (share of the
+        graphs without a node). ``cross_pairs``: cross-modal pairs a sample; ``cross_empty``: share
+        of the samples without any. Also ``teacher_r1``, and those of the alignment losses.
+
+        Args:
+            groups: (B,) long, equal for samples of one video, which are no negatives of each
+                other; None = all differ.
+        """
         graphs, losses, stats = out.graphs, {}, {}
         for name in ('osc', 'ptc'):
             module = getattr(self, name)
@@ -126,15 +135,23 @@ class StructureTeacher(nn.Module):
                 out.text[out.known], out.video[out.known], out.scale,
                 groups=None if groups is None else groups[out.known])
         stats['teacher_r1'] = in_batch_r1(out.similarity['text'])
-        for name in ('tsg', 'dsg'):
-            batch: GraphBatch = getattr(graphs, name)
-            size = max(batch.num_samples, 1)
-            stats[f'{name}_nodes'] = batch.num_nodes / size
-            # type 0 loops, even ones are the way back (GraphBatch.edge_type)
-            stats[f'{name}_edges'] = float((batch.edge_type % 2).sum()) / size
-            stats[f'{name}_empty'] = float((~_has_nodes(batch)).sum()) / size
-        stats['cross_pairs'] = len(graphs.cross_pairs) / max(graphs.tsg.num_samples, 1)
+        stats |= _sizes(graphs)
         return losses, stats
+
+
+def _sizes(graphs: HolisticBatch) -> dict[str, float]:
+    """Nodes, edges, pairs per sample and shares of empty graphs; see StructureTeacher.loss."""
+    size, stats = max(graphs.tsg.num_samples, 1), {}
+    for name in ('tsg', 'dsg'):
+        batch: GraphBatch = getattr(graphs, name)
+        stats[f'{name}_nodes'] = batch.num_nodes / size
+        # 0 is the self loop, then forward and reverse types alternate
+        stats[f'{name}_edges'] = float((batch.edge_type % 2 == 1).sum()) / size
+        stats[f'{name}_empty'] = float((~_has_nodes(batch)).sum()) / size
+    owner = graphs.tsg.sample_ids[graphs.cross_pairs[:, 0]]
+    stats['cross_pairs'] = len(graphs.cross_pairs) / size
+    stats['cross_empty'] = 1 - len(owner.unique()) / size
+    return stats
 
 
 def _has_nodes(graphs: GraphBatch) -> Tensor:

@@ -134,6 +134,35 @@ def test_results_are_mean_and_spread_over_seeds(study):
     assert table['finsta']['pairs'] == {}
 
 
+def test_repeats_are_fine_tuned_with_seeds_of_their_own(tmp_path, monkeypatch):
+    """One value a seed, the mean of its repeats; a task that trains nothing is not repeated."""
+    tasks = {'qa': Task('qa.py'), 'pairs': Task('pairs.py', train=False)}
+    study = Study(tmp_path, {'plain': Arm()}, tasks, [0, 1], '', jobs=1, start='', repeats=2)
+    study.repo = tmp_path
+    for name in ('qa.py', 'pairs.py'):
+        (tmp_path / name).touch()
+    trained = []
+
+    def record(name, command, folder, threads, bar=None, stamp='', products=(), inputs=None):
+        if 'train.py' in command[1]:
+            trained.append((name, command[command.index('--seed') + 1]))
+            folder.mkdir(parents=True)
+            (folder / 'last_checkpoint').write_text('iter_1.pth')
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            value = 10.0 * ('+1' in folder.parent.name) + ('seed1' in str(folder))
+            (folder.parent / 'metrics.json').write_text(json.dumps({'acc': value}))
+        return 0.0
+    monkeypatch.setattr('finsta.apis.study.run_step', record)
+    results = study.run()['plain']
+    assert trained == [('plain/0 qa', '0'), ('plain/0 qa+1', '10'), ('plain/1 qa', '1'),
+                       ('plain/1 qa+1', '11')]
+    assert results['qa']['acc'] == {'mean': 5.5, 'sd': pytest.approx(0.5 ** 0.5),
+                                    'values': [5.0, 6.0], 'runs': [[0.0, 10.0], [1.0, 11.0]]}
+    assert results['pairs']['acc']['values'] == [0.0, 1.0]
+    assert 'runs' not in results['pairs']['acc']
+
+
 def test_a_seed_without_a_result_is_told(study, monkeypatch):
     told = []
     monkeypatch.setattr('finsta.apis.study.print_log', lambda text, *a: told.append(text))
@@ -201,7 +230,7 @@ def test_a_step_waits_for_what_it_needs_and_for_nothing_else(study, monkeypatch)
         assert seed or tested.wait(20), 'the plain arm was not tested meanwhile'
         events.append((arm, seed, 'posttrain'))
 
-    def test(arm, seed, task, bar):
+    def test(arm, seed, task, repeat, bar):
         events.append((arm, seed, task))
         if (arm, seed) == ('plain', 0):
             tested.set()

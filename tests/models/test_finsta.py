@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from finsta.models import FinstaModel
+from finsta.structures import HolisticBatch
 from tests.models.backbones.hosts import HOSTS
+from tests.models.graph_factory import empty_graph, holistic_graph
 from tests.models.tiny import BACKBONE, TEACHER, TRANSFER, batch
 
 
@@ -39,6 +41,27 @@ def test_joint_stage_trains_host_and_teacher_but_not_the_frozen_copy():
     assert _touched(model.teacher.encoder)
     assert not _touched(model.teacher.node_encoder)
     assert 0 <= model.last_stats['teacher_r1'] <= 1
+
+
+def test_nodes_edges_and_empty_graphs_are_counted_per_sample():
+    """As the graphs say them, not as attention reads them: no reverse edges, no self loops."""
+    graphs = [holistic_graph(0, 2, 4), empty_graph(4), holistic_graph(1, 2, 3)]
+    data = batch()
+    data['inputs']['graphs'] = HolisticBatch.from_graphs(graphs)
+    model = _model().train()
+    model(**data, mode='loss')
+    parts = {'tsg': [[g.tsg] for g in graphs], 'dsg': [g.dsg.frames for g in graphs]}
+    for name, of_sample in parts.items():
+        nodes = [sum(len(f.nodes) for f in frames) for frames in of_sample]
+        edges = [sum(len(f.edges) for f in frames) for frames in of_sample]
+        assert model.last_stats[f'{name}_nodes'] == pytest.approx(sum(nodes) / 3)
+        assert model.last_stats[f'{name}_edges'] == pytest.approx(sum(edges) / 3) and sum(edges)
+        assert model.last_stats[f'{name}_empty'] == pytest.approx(1 / 3)
+    assert model.last_stats['cross_pairs'] == pytest.approx(sum(len(g.cross) for g in graphs) / 3)
+    assert model.last_stats['cross_empty'] == pytest.approx(
+        sum(not g.cross for g in graphs) / 3)
+    model(**batch(empty=True), mode='loss')
+    assert all(model.last_stats[f'{name}_empty'] == 1 for name in (*parts, 'cross'))
 
 
 def test_transfer_sends_no_gradient_into_the_teacher():

@@ -136,6 +136,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--tasks', nargs='+', metavar='TASK', help='default: all of the study')
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2],
                         help='of training (default: 0 1 2)')
+    parser.add_argument('--repeats', type=positive, default=1,
+                        help='fine-tunings of each backbone, with the seeds s, s + 10, ...; their '
+                        'mean is the value of seed s (default: %(default)s)')
     parser.add_argument('--jobs', type=positive, default=min(2, os.cpu_count() or 1),
                         help='steps at the same time (default: %(default)s)')
     parser.add_argument('--threads', type=positive,
@@ -208,7 +211,7 @@ def run(args: argparse.Namespace, kind: Kind, facts: dict) -> None:
                                 'or name its folder by --root')
     study = Study(root, {a: kind.arms[a] for a in args.arms},
                   {t: kind.tasks[t] for t in args.tasks}, args.seeds, backbone, args.jobs,
-                  start=kind.start, threads=args.threads)
+                  start=kind.start, threads=args.threads, repeats=args.repeats)
     try:
         results = study.results() if args.collect else study.run()
     except StepError as error:
@@ -219,6 +222,7 @@ def run(args: argparse.Namespace, kind: Kind, facts: dict) -> None:
     if args.out:
         write_json(args.out, {
             **facts, 'commits': study.commits(), 'threads': study.threads, 'seeds': args.seeds,
+            'repeats': args.repeats,
             'data': kind.data, 'minutes': study.minutes(), 'results': results})
 
 

@@ -33,6 +33,10 @@ def align_key_frames(frame_times: np.ndarray, graph_times: np.ndarray,
     return keys.tolist(), distance[:, keys].argmin(0).tolist()
 
 
+# samples, spread over the data set, on which the matcher is tried before training
+_LOOKED_AT = 32
+
+
 class MissingGraphsError(ValueError):
     """A graph store without any graph of the data set; the message names the command that fills
     it."""
@@ -117,9 +121,35 @@ class LoadGraphs(Transform):
                 f'{said}: training would go on with empty graphs in their place. Fill the store '
                 'that train_dataloader.dataset.pipeline, LoadGraphs.store.root names: '
                 + '; '.join(f'python tools/scene_graphs/{commands[kind]}' for kind in absent))
+        self._warn_of_strangers(dataset)
         whole = text == len(captions) and video == len(videos)
         print_log(said + ('' if whole else '; empty graphs stand for the others'),
                   logger='current', level=logging.INFO if whole else logging.WARNING)
+
+    def _warn_of_strangers(self, dataset: Any) -> None:
+        """Say so where text and video graphs do not meet: the alignment losses are then 0, and no
+        graph is missing that could have been counted."""
+        if self._matcher is None or not len(dataset):
+            return
+        labels: dict[str, None] = {}
+        for i in np.unique(np.linspace(0, len(dataset) - 1, _LOOKED_AT).astype(int)).tolist():
+            sample = dataset.get_sample(i)
+            text = sample.captions[0] if sample.captions else sample.text
+            tsg = self._store.get_text(text, sample.video_id)
+            dsg = self._store.get_video(sample.video_id)
+            if tsg is None or dsg is None:
+                continue
+            if self._matcher.match(tsg, dsg, sample.video_id).cross:
+                return
+            labels |= dict.fromkeys(n.label for g in dsg.frames for n in g.nodes
+                                    if n.kind == 'object')
+        print_log(f'{type(self._matcher).__name__} joined no text with its video among '
+                  f'{_LOOKED_AT} samples: OSC, PTC and the other losses on pairs will be '
+                  f'0. The things in the videos are called {", ".join(list(labels)[:8]) or "-"}; '
+                  'a parser that names them (DetectorVideoParser) or a matcher by pictures '
+                  '(FrozenSimilarityMatcher) can join them '
+                  '(docs/en/user_guides/scene_graphs.md)', logger='current',
+                  level=logging.WARNING)
 
     def _commands(self, dataset: Any, where: object, config_file: str) -> dict[str, str]:
         """Kind of graph -> tool and options that make those of a data set."""

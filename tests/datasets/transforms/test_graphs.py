@@ -48,6 +48,13 @@ class FirstToFirst:
         return HolisticSceneGraph(tsg, dsg, tuple(cross))
 
 
+class Stranger:
+    """Joins nothing."""
+
+    def match(self, tsg, dsg, video_id=None):
+        return HolisticSceneGraph(tsg, dsg)
+
+
 @pytest.fixture(autouse=True)
 def registered():
     GRAPH_STORES.register_module('_MemoryStore', force=True, module=MemoryStore)
@@ -187,6 +194,27 @@ def test_a_store_without_any_of_the_graphs_stops_the_training(counted):
     assert said[0][1].startswith('graphs of 0 of 2 videos, of 1 of 2 captions')
     with pytest.raises(ValueError, match='texts'):
         count(rows, needed=('texts',))
+
+
+def test_a_matcher_that_joins_nothing_is_told_before_training(monkeypatch):
+    """As on real clips, whose moving regions have no names: the losses on pairs would be 0."""
+    class Store(MemoryStore):
+        root = 'some/graphs'
+
+        def has_text(self, text, video_id=None):
+            return True
+        has_video = has_text
+
+    said = []
+    monkeypatch.setattr('finsta.datasets.transforms.graphs.print_log',
+                        lambda text, logger, level: said.append(text))
+    for matcher, joined in ((FirstToFirst, True), (Stranger, False)):
+        said.clear()
+        LoadGraphs(dict(type=Store), dict(type=matcher)).before_training(
+            Rows([('v', TEXT.text), ('w', TEXT.text)]))
+        assert len(said) == 2 - joined
+    assert said[0].startswith('Stranger joined no text with its video among 32 samples: OSC')
+    assert 'are called man; ' in said[0] and 'DetectorVideoParser' in said[0]
 
 
 def test_a_store_that_cannot_be_asked_is_not(counted):

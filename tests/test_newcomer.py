@@ -9,7 +9,7 @@ import transformers
 from finsta.apis import list_models
 from finsta.apis.models import get_config
 from finsta.models.backbones.tokenizers import load_tokenizer, save_tokenizer
-from finsta.registry import DATASETS
+from finsta.registry import BACKBONES, DATASETS
 from tests.small_msvd import make_msvd
 
 CONFIG = 'configs/finsta/videoqa_msvd.py'
@@ -125,3 +125,21 @@ def test_real_config_runs_on_a_few_videos(tool, tmp_path, clip_folder):
         assert 'MSVD-QA (test): found 1 of 2 videos' in done.stdout + done.stderr
         scores = json.loads((tmp_path / 'm.json').read_text())
         assert scores['qa/acc'] in (0, 50, 100) and scores['qa/out_of_vocabulary'] == 50
+
+
+@pytest.mark.slow
+def test_a_post_trained_backbone_goes_into_the_real_config(tool, tmp_path, clip_folder):
+    """README: model.backbone.pretrained=.../backbone; and tested without the CLIP it came from."""
+    root = make_msvd(tmp_path / 'msvd')
+    config = get_config(CONFIG)
+    backbone = BACKBONES.build({**config.model.backbone, 'pretrained': str(clip_folder)})
+    folder = backbone.save(tmp_path / 'backbone')
+    answers = [f'model.head.answers.ann_file={root}/train_qa.json',
+               f'zero_shot_head.answers.ann_file={root}/train_qa.json']
+    done = tool('train.py', CONFIG, '--cfg-options', *small(root, folder, 3), *answers)
+    assert done.returncode == 0, done.stderr
+    data = [o for o in small(root, folder, 3) if not o.startswith('model.backbone')]
+    done = tool('test.py', CONFIG, folder, '--zero-shot', '--dump', 'm.json', '--cfg-options',
+                *data, *answers)
+    assert done.returncode == 0, done.stderr
+    assert 'qa/acc' in json.loads((tmp_path / 'm.json').read_text())

@@ -34,6 +34,8 @@ def check_splits(dataset: type[VideoTextDataset], data_root: str | Path,
                        **kwargs)
         try:
             entry['rows'] = sum(1 for _ in data.load_rows())
+            # full_init reads them again and counts anew what it leaves out
+            data.tally.counts.clear()
             data.full_init()
         except (FileNotFoundError, ValueError) as error:
             entry['error'] = str(error)

@@ -20,8 +20,10 @@ from finsta import registry as nodes
 # what the Runner and the tools read at the top of a config; anything else there is a variable
 # that the config file has used up by the time it is loaded
 _RUNNER_KEYS = set(inspect.signature(Runner.__init__).parameters) - {'self', 'cfg'}
-_TOP_KEYS = _RUNNER_KEYS | {'data_root', 'load_optional', 'find_unused_parameters',
-                            'model_wrapper_cfg', 'zero_shot_head', 'custom_imports'}
+_TOP_KEYS = _RUNNER_KEYS | {
+    'data_root', 'load_optional', 'find_unused_parameters', 'model_wrapper_cfg',
+    'zero_shot_head', 'custom_imports', 'compile', 'sync_bn', 'activation_checkpointing',
+    'efficient_conv_bn_eval', 'broadcast_buffers', 'detect_anomalous_params'}
 _LOADER_KEYS = set(inspect.signature(DataLoader.__init__).parameters) - {'self'}
 _LOADER_KEYS |= {'num_batch_per_epoch', 'type'}
 # keys that whoever builds a component takes out before its class is called
@@ -29,6 +31,10 @@ _TAKEN_OUT = {'type', '_scope_', 'priority', 'constructor', 'paramwise_cfg',
               'convert_to_iter_based'}
 _UNEXPECTED = re.compile(r"(\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'")
 _MISSING = re.compile(r"(\w+)(?:\.__init__)?\(\) missing \d+ required .*arguments?: (.*)")
+
+
+# packages whose classes hand **kwargs to the class they inherit from
+_TRACED = ('finsta', 'mmengine')
 
 
 class ConfigError(ValueError):
@@ -109,7 +115,8 @@ def _check(value, path: str) -> None:
             name, taken = 'a DataLoader', _LOADER_KEYS
         elif (kind := value.get('type')) is not None:
             name = kind if isinstance(kind, str) else kind.__name__
-            taken = _arguments(_find(kind, path) if isinstance(kind, str) else kind)
+            kind = _find(kind, path) if isinstance(kind, str) else kind
+            taken = None if kind is None else _arguments(kind)
         for key, item in value.items():
             if taken is not None and key not in taken:
                 known = sorted(taken - _TAKEN_OUT)
@@ -117,15 +124,18 @@ def _check(value, path: str) -> None:
             _check(item, f'{path}.{key}')
 
 
-def _find(name: str, path: str) -> Callable:
-    """The class or function that is registered by this name in any node."""
-    name = name.rpartition('.')[2]   # a scope stands before the dot
+def _find(full: str, path: str) -> Callable | None:
+    """The class or function that is registered by this name in any node; None for the dotted path
+    of one that is imported when it is built."""
+    name = full.rpartition('.')[2]   # a scope stands before the dot
     known: list[str] = []
     for node in _nodes():
         node.import_from_location()
         if name in node.module_dict:
             return node.module_dict[name]
         known += node.module_dict
+    if '.' in full:
+        return None
     raise ConfigError(f'{path}.type: nothing is registered as {name}{_closest(name, known, 3)}; '
                       'a component of your own is registered by custom_imports='
                       "dict(imports=['its_module'])")
@@ -140,12 +150,13 @@ def _nodes() -> Iterator[Registry]:
 def _arguments(kind: Callable) -> set[str] | None:
     """Names a component can be given; None where it takes any.
 
-    ``**kwargs`` of a class go to the class it inherits from.
+    ``**kwargs`` of our classes and mmengine's go to the class they inherit from; whither others
+    send theirs is not known.
     """
     taken = set(_TAKEN_OUT)
     if not inspect.isclass(kind):
         own = inspect.signature(kind).parameters.values()
-        return None if _open(own) else taken | {p.name for p in own}
+        return None if _open(own) else taken | _names(own)
     for base in kind.__mro__:
         if '__init__' not in vars(base):
             continue
@@ -153,10 +164,16 @@ def _arguments(kind: Callable) -> set[str] | None:
             own = inspect.signature(base.__init__).parameters.values()
         except ValueError:   # written in C
             return None
-        taken |= {p.name for p in own}
+        taken |= _names(own)
         if not _open(own):
             return taken - {'self'}
+        if base.__module__.split('.')[0] not in _TRACED:
+            return None
     return None
+
+
+def _names(parameters: Iterable[inspect.Parameter]) -> set[str]:
+    return {p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
 
 
 def _open(parameters: Iterable[inspect.Parameter]) -> bool:

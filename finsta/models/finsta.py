@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from finsta.models.alignment.caption_choice import backwards, owners
 from finsta.models.backbones.base import BackboneFeatures
+from finsta.models.backbones.saved import as_saved
 from finsta.models.grounding import box_features, cell_of_frames, span_features
 from finsta.models.heads.base import BackboneInfo
 from finsta.models.teacher import StructureTeacher, TeacherOutput, in_batch_r1
@@ -61,7 +62,7 @@ class FinstaModel(BaseModel):
                  host_weight: float = 1.0, freeze_backbone: bool = False,
                  data_preprocessor: dict | None = None, init_cfg: dict | None = None) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
-        self.backbone = BACKBONES.build(backbone)
+        self.backbone = BACKBONES.build(as_saved(backbone))
         self.info = BackboneInfo(dict(self.backbone.dims), self.backbone.embed_dim,
                                  self.backbone.joint_dim, self.backbone.num_frames)
         self.head = None if head is None else MODELS.build(head, default_args={'info': self.info})

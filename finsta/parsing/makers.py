@@ -8,8 +8,8 @@ from typing import Any
 from finsta.registry import SG_PARSERS
 
 GOLD = 'gold graphs'
-# arguments that change the speed of a parser and not its graphs
-_SPEED = {'batch_size', 'device'}
+# arguments that say how fast, or of what, graphs are made, not how
+_NOT_TOLD = {'batch_size', 'device', 'ann_file'}
 
 
 def known_parsers(kind: str) -> list[str]:
@@ -59,11 +59,12 @@ def check_parser(name: str, given: Mapping[str, Any], kind: str,
 
 def maker_of(parser: Mapping[str, Any]) -> str:
     """A parser's config as the store notes it: its name, and the arguments that are not the
-    parser's own defaults; those of speed are left out."""
+    parser's own defaults; those of speed
+    and those that name the input (several annotation files may fill one store) are left out."""
     given = {k: v for k, v in parser.items() if k != 'type'}
     cls = SG_PARSERS.get(parser['type']) if isinstance(parser['type'], str) else parser['type']
     taken = inspect.signature(cls).parameters if cls is not None else {}
-    told = {k: v for k, v in sorted(given.items()) if k not in _SPEED
+    told = {k: v for k, v in sorted(given.items()) if k not in _NOT_TOLD
             and not (k in taken and _text(taken[k].default) == _text(v))}
     name = parser['type'] if isinstance(parser['type'], str) else cls.__name__
     return name + (f'({", ".join(f"{k}={_text(v)}" for k, v in told.items())})' if told else '')

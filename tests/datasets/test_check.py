@@ -45,6 +45,13 @@ def test_what_is_missing_is_told(msvd_root, capsys):
     assert 'bb_0_2.avi: no decoder recognises it' in capsys.readouterr().out
 
 
+def test_what_is_left_out_is_counted_once(msvd_root):
+    (msvd_root / 'train_list.txt').write_text(
+        (msvd_root / 'train_list.txt').read_text() + 'zz_9_10\n')
+    report = check_splits(MSVD, msvd_root, dict(train=3))
+    assert report['train']['skipped'] == {'video_without_caption': 1}
+
+
 @pytest.mark.parametrize('name', ['msvd', 'msvd_qa', 'msrvtt', 'msrvtt_qa', 'webvid'])
 def test_each_data_set_has_a_check(name, tmp_path, monkeypatch, capsys):
     """On what SynthVL writes in its layout: complete, but smaller than the publication."""

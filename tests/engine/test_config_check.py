@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from mmengine.model import BaseModel
 
 from finsta.apis import get_config, list_models
 from finsta.engine.config_check import (
@@ -62,7 +63,7 @@ def test_a_used_variable_names_the_places_of_its_value(config):
 
 
 def test_what_runs_read_can_be_set_though_the_config_lacks_it(config):
-    merge_options(config, {'load_optional': ['head'], 'experiment_name': 'x'})
+    merge_options(config, {'load_optional': ['head'], 'experiment_name': 'x', 'compile': True})
     check_config(config)
     assert config.experiment_name == 'x'
 
@@ -74,16 +75,24 @@ def test_a_component_of_ones_own_with_open_arguments_takes_any():
             pass
 
     @MODELS.register_module()
+    class _PassesOn(BaseModel):
+        def __init__(self, **kwargs):
+            super().__init__()
+            self.kwargs = kwargs
+
+    @MODELS.register_module()
     class _Narrow(_TakesAny):
         def __init__(self, size):
             pass
 
     try:
         check_config(Config(dict(model=dict(type='_TakesAny', anything=1))))
+        check_config(Config(dict(model=dict(type='_PassesOn', anything=1))))
+        check_config(Config(dict(model=dict(type='torch.nn.Identity', anything=1))))
         with pytest.raises(ConfigError, match='_Narrow takes no anything; there are size'):
             check_config(Config(dict(model=dict(type='_Narrow', anything=1))))
     finally:
-        for name in ('_TakesAny', '_Narrow'):
+        for name in ('_TakesAny', '_PassesOn', '_Narrow'):
             MODELS.module_dict.pop(name)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip('pyarrow')
 
+from finsta.parsing.makers import maker_of
 from finsta.parsing.store import STORE_VERSION, DamagedShard, GraphStore
 from finsta.parsing.store.shards import TABLES, write_shard
 from finsta.registry import GRAPH_STORES
@@ -91,6 +92,14 @@ def test_rows_are_seen_before_and_after_flush(tmp_path):
     assert not other.has_text('t5')
     other.refresh()
     assert other.has_text('t5')
+
+
+def test_annotation_files_of_one_layout_fill_one_store(tmp_path):
+    """Which file is read is no way of making graphs; which layout it has is."""
+    def maker(**kwargs):
+        return maker_of(dict(type='AnnotationVideoParser', **kwargs))
+    assert maker(ann_file='a.json', layout='pvsg') == maker(ann_file='b.json', layout='pvsg')
+    assert maker(ann_file='a.json', layout='pvsg') != maker(ann_file='a.json', layout='vidor')
 
 
 def test_small_caches_change_nothing(tmp_path):

@@ -132,6 +132,7 @@ class LoadGraphs(Transform):
         if self._matcher is None or not len(dataset):
             return
         labels: dict[str, None] = {}
+        looked_at = 0
         for i in np.unique(np.linspace(0, len(dataset) - 1, _LOOKED_AT).astype(int)).tolist():
             sample = dataset.get_sample(i)
             text = sample.captions[0] if sample.captions else sample.text
@@ -139,12 +140,15 @@ class LoadGraphs(Transform):
             dsg = self._store.get_video(sample.video_id)
             if tsg is None or dsg is None:
                 continue
+            looked_at += 1
             if self._matcher.match(tsg, dsg, sample.video_id).cross:
                 return
             labels |= dict.fromkeys(n.label for g in dsg.frames for n in g.nodes
                                     if n.kind == 'object')
+        if not labels:   # no thing was seen in any video: the counts of empty graphs say so
+            return
         print_log(f'{type(self._matcher).__name__} joined no text with its video among '
-                  f'{_LOOKED_AT} samples: OSC, PTC and the other losses on pairs will be '
+                  f'{looked_at} samples: OSC, PTC and the other losses on pairs will be '
                   f'0. The things in the videos are called {", ".join(list(labels)[:8]) or "-"}; '
                   'a parser that names them (DetectorVideoParser) or a matcher by pictures '
                   '(FrozenSimilarityMatcher) can join them '

@@ -5,7 +5,7 @@ config need not repeat their sizes.
 """
 
 import os
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from finsta.registry import BACKBONES
 from .base import VideoLanguageBackbone
 from .checkpoint import is_saved_backbone, load_backbone, read_saved_config
 
+# what a saved backbone brings itself
+_OF_THE_FOLDER = {'type', 'pretrained', 'tokenizer', 'text', 'vision'}
 WEIGHTS = Path(__file__).resolve().parents[2] / 'weights'
 
 
@@ -38,22 +40,42 @@ def find_saved(name: str, option: str = 'pretrained=') -> Path:
 
 
 def take_sizes(backbone: MutableMapping[str, Any], source: str | os.PathLike | None) -> None:
-    """Before building a model whose weights ``source`` will replace: a config that would start
-    from BLIP-2 gets the sizes that the folder names in its place, so that BLIP-2 is not needed.
+    """Before building a model whose weights ``source`` will replace: what the config would start
+    from (a CLIP, BLIP-2) is not needed then.
 
-    In place: ``blip2_pretrained`` becomes None, ``tokenizer`` the folder's; vision, text and
+    In place: ``pretrained`` becomes the folder (see :func:`as_saved`). Of a config that starts
+    from BLIP-2, ``blip2_pretrained`` becomes None, ``tokenizer`` the folder's; vision, text and
     adapter are the folder's where the config has none of its own. Nothing changes unless
     ``source`` is the folder of a saved backbone of the config's class.
     """
-    if 'blip2_pretrained' not in backbone or source is None or not is_saved_backbone(source):
+    if source is None or not is_saved_backbone(source):
         return
     saved = read_saved_config(source)
     if saved.get('type') != backbone.get('type'):
+        return
+    if 'blip2_pretrained' not in backbone:
+        if 'pretrained' in backbone:
+            backbone['pretrained'] = str(source)
         return
     backbone.update(blip2_pretrained=None, tokenizer=saved['tokenizer'])
     for part in ('vision', 'text', 'adapter'):
         if backbone.get(part) is None:
             backbone[part] = saved[part]
+
+
+def as_saved(backbone: Mapping[str, Any]) -> dict[str, Any]:
+    """A backbone's config; where its ``pretrained`` is the folder of a saved backbone of the same
+    class, that of the saved one: a real config says which CLIP it starts from, and has no sizes
+    for anything else. Sizes of the towers and the tokeniser are the folder's, the rest stays the
+    config's. (STGT's configs have all sizes; see :func:`take_sizes`.)
+    """
+    config, source = dict(backbone), backbone.get('pretrained')
+    if 'blip2_pretrained' in config or config.get('type') == 'SavedBackbone' or source is None \
+            or not is_saved_backbone(source) \
+            or read_saved_config(source).get('type') != config.get('type'):
+        return config
+    kept = {k: v for k, v in config.items() if v is not None and k not in _OF_THE_FOLDER}
+    return dict(type='SavedBackbone', pretrained=str(source), **kept)
 
 
 @BACKBONES.register_module()

@@ -213,7 +213,7 @@ def test_a_matcher_that_joins_nothing_is_told_before_training(monkeypatch):
         LoadGraphs(dict(type=Store), dict(type=matcher)).before_training(
             Rows([('v', TEXT.text), ('w', TEXT.text)]))
         assert len(said) == 2 - joined
-    assert said[0].startswith('Stranger joined no text with its video among 32 samples: OSC')
+    assert said[0].startswith('Stranger joined no text with its video among 1 samples: OSC')
     assert 'are called man; ' in said[0] and 'DetectorVideoParser' in said[0]
 
 

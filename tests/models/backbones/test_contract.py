@@ -333,3 +333,18 @@ def test_any_text_is_encoded(name):
     assert text.text.shape[1] <= host.max_text_length
     with pytest.raises(TypeError, match='list of strings'):
         host.encode_text('one string')
+
+
+@each_host
+@torch.no_grad()
+def test_a_config_without_sizes_takes_those_of_a_saved_folder(name, tmp_path):
+    """As the configs of configs/finsta, which say what they start from and little else."""
+    host = build(name)
+    folder = host.save(tmp_path / 'host')
+    model = FinstaModel(dict(type=HOSTS[name]['type'], pretrained=str(folder), tokenizer='nobody',
+                             max_text_length=7))
+    again = model.backbone
+    assert again.max_text_length == 7
+    state = host.state_dict()
+    assert state.keys() == again.state_dict().keys()
+    assert all(torch.equal(v, state[k]) for k, v in again.state_dict().items())

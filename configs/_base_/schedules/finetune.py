@@ -18,7 +18,7 @@ param_scheduler = [
     dict(type='CosineAnnealingLR', by_epoch=False, begin=500, end=max_iters,
          eta_min_ratio=0.01)]
 
-# --auto-scale-lr: the learning rate is for 4 GPUs of 32
+# --auto-scale-lr: the learning rate is for 4 GPUs of 32 (docs/en/user_guides/train_test.md)
 auto_scale_lr = dict(enable=False, base_batch_size=128)
 
 # a task uses a part of a backbone: question answering has no use for the temperature of retrieval

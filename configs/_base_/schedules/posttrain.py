@@ -25,7 +25,7 @@ custom_hooks = [dict(type='StageHook', warmup_iters=warmup_iters),
                 dict(type='StructureLogHook', interval=20),
                 dict(type='BackboneExportHook')]
 
-# --auto-scale-lr: the learning rate is for 8 GPUs of 32
+# --auto-scale-lr: the learning rate is for 8 GPUs of 32 (docs/en/user_guides/train_test.md)
 auto_scale_lr = dict(enable=False, base_batch_size=256)
 
 # the warm-up does not run the backbone

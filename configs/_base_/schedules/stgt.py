@@ -21,7 +21,7 @@ param_scheduler = [
          eta_min=1e-6)]
 
 custom_hooks = [dict(type='BackboneExportHook')]
-# --auto-scale-lr: the learning rate is for 8 GPUs of 20
+# --auto-scale-lr: the learning rate is for 8 GPUs of 20 (docs/en/user_guides/train_test.md)
 auto_scale_lr = dict(enable=False, base_batch_size=160)
 # the temperature and the word head are not part of every loss
 find_unused_parameters = True

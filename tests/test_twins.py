@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
@@ -13,9 +14,11 @@ from mmengine.runner import Runner
 from finsta.apis.models import get_config, list_models
 from finsta.datasets.base import MissingDataError
 from finsta.engine.launch import errors_in_sentences, twin_of
+from finsta.models import FinstaModel
 from finsta.registry import DATASETS
 from finsta.synthvl.layouts import LAYOUTS
 from finsta.synthvl.writing import SIZES
+from tests.models.tiny import BACKBONE, TEACHER, batch
 
 REPO = Path(__file__).resolve().parents[1]
 MODELS = yaml.safe_load((REPO / 'configs/synthvl/metafile.yml').read_text())['Models']
@@ -23,7 +26,8 @@ TWINS = {m['Twin Of']: m['Config'] for m in MODELS if 'Twin Of' in m}
 COMMAND = re.compile(r'python tools/datasets/make_synthvl\.py --layout (\S+) --size (\S+) '
                      r'--out ([^\s;]+)')
 # the embedded world has neither weights for these nor a config of their own
-WITHOUT = {'configs/finsta/posttrain_msvd_alpro_neighbours.py',
+WITHOUT = {'configs/finsta/posttrain_msvd_neighbours.py',
+           'configs/finsta/posttrain_msvd_alpro_neighbours.py',
            'configs/stgt/pretrain_stage1_cached.py', 'configs/finsta/retrieval_msvd_videollava.py',
            *(f'configs/finsta/{task}_msvd_clip4clip-meanp.py'
              for task in ('posttrain', 'retrieval', 'videoqa'))}
@@ -92,6 +96,33 @@ def test_a_twin_changes_data_sizes_and_schedule_only(real):
                  and ours.get(key, ...) != theirs.get(key, ...)}
     assert {key for key in differing if not CHANGES.fullmatch(key)} == set()
     assert pipeline(one) == pipeline(two)
+
+
+def test_the_look_alike_recipe_is_the_same_for_every_backbone():
+    """But for the backbone, the frames that it takes and the width of its shared space."""
+    one, two = (get_config(f'finsta/posttrain_msvd{host}_neighbours') for host in ('', '_alpro'))
+    read = set(inspect.signature(Runner.__init__).parameters)
+    ours, theirs = flat(one), flat(two)
+    differing = {key for key in ours | theirs if key.split('.')[0] in read
+                 and ours.get(key, ...) != theirs.get(key, ...)}
+    frames = re.compile(r'model\.backbone\..*|train_dataloader\..*\.num_frames')
+    assert {key for key in differing if not frames.fullmatch(key)} == set()
+    assert one.train_dataloader.sampler.type == 'GraphNeighbourSampler'
+    assert one.model.neighbours.type == 'NeighbourChoice' and one.model.choice is None
+
+
+def test_the_look_alike_recipe_trains_a_host_without_a_matching_head():
+    """CLIP4Clip, tiny, with the config's losses: what it lacks is left out, the rest is finite."""
+    config = get_config('finsta/posttrain_msvd_neighbours')
+    model = FinstaModel(backbone=BACKBONE, teacher=TEACHER, transfer=config.model.transfer,
+                        neighbours=config.model.neighbours).train()
+    losses = model(**batch(4), mode='loss')
+    assert {'loss_itc', 'loss_neighbours_itc', 'loss_readout_text', 'loss_readout_video',
+            'loss_pooled_text', 'loss_pooled_video', 'loss_relational'} <= set(losses)
+    assert not any('itm' in key for key in losses)
+    total = sum(value for key, value in losses.items() if key.startswith('loss'))
+    total.backward()
+    assert torch.isfinite(total)
 
 
 @pytest.mark.parametrize('real', sorted(TWINS))

@@ -7,20 +7,11 @@ their coreferent arguments, attributes from the things they hang on (method.md s
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 from finsta.structures import CrossEdge, DynamicSceneGraph, HolisticSceneGraph, SceneGraph
 
 # (text node, frame, visual node) -> score
 Links = dict[tuple[int, int, int], float]
-
-
-class Matcher(Protocol):
-    """Joins a text graph and a dynamic graph."""
-
-    def match(self, tsg: SceneGraph, dsg: DynamicSceneGraph,
-              video_id: str | None = None) -> HolisticSceneGraph:
-        """The holistic graph; its cross edges carry scores in [0, 1]."""
 
 
 @dataclass(frozen=True)

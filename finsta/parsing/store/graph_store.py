@@ -49,8 +49,8 @@ class GraphStore:
     """Scene graphs on disk.
 
     A writer and any number of readers may use one folder at once; a reader sees the shards that
-    were finished when it was opened (:meth:`refresh` looks again). The object can be pickled and
-    forked: every process opens the files for itself.
+    were finished when it was opened (at its first use; another object sees later ones). The object
+    can be pickled and forked: every process opens the files for itself.
 
     Args:
         root: folder of the store.
@@ -147,10 +147,6 @@ class GraphStore:
             self.damaged[str(path)] = str(error)
             print_log(f'graph store: damaged shard skipped: {error}. Parse again to replace its '
                       'rows', logger='current', level=30)
-
-    def refresh(self) -> None:
-        """Look for shards that were finished since the store was opened."""
-        self._forget()
 
     # ---- reading -------------------------------------------------------------------------
 

@@ -100,7 +100,8 @@ def test_arms_of_the_twins_take_as_many_steps_warm_up_counted(kind, arm):
     """As docs/en/results/method.md says: 600 steps of 48 captions, Finsta's warm-up among them."""
     (stage,) = study.STUDIES[kind].arms[arm].chain()
     config = merged(stage.config, stage.options)
-    assert config.train_cfg.max_iters == {'twins': 600, 'twins-long': 1800}[kind]
+    assert config.train_cfg.max_iters == {'twins': 600, 'twins-long': 1800,
+                                          'twins-longer': 3600}[kind]
     assert config.train_dataloader.batch_size == 48
     assert config.param_scheduler[1].end == config.train_cfg.max_iters
     warmup = sum(hook.get('warmup_iters', 0) for hook in config.custom_hooks)

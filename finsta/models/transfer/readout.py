@@ -42,8 +42,10 @@ def node_facts(graphs: GraphBatch) -> tuple[Tensor, Tensor, Tensor]:
     node = torch.cat([thing, target[keep], target[part[whose]]])
     types = torch.cat([torch.full_like(thing, _SELF), kind[keep], kind[adverb[which]]])
     label = graphs.label_ids[torch.cat([thing, source[keep], source[adverb[which]]])]
-    found = torch.stack([node, types, label]).unique(dim=1)
-    return found[0], found[1], found[2]
+    # one number a fact: many times as fast as unique over columns, and in the same order
+    n_types, n_labels = len(ATTENTION_EDGE_TYPES), max(1, len(graphs.labels))
+    found = ((node * n_types + types) * n_labels + label).unique()
+    return found // (n_types * n_labels), found // n_labels % n_types, found % n_labels
 
 
 @LOSSES.register_module()
@@ -96,7 +98,9 @@ class GraphReadout(TransferLoss):
         seen = mask[node]
         node, types, label = node[seen], types[seen], label[seen]
         rows, row = node.unique(return_inverse=True)
-        facts, column = torch.stack([types, label]).unique(dim=1, return_inverse=True)
+        n_labels = max(1, len(labels))
+        facts, column = (types * n_labels + label).unique(return_inverse=True)
+        facts = torch.stack([facts // n_labels, facts % n_labels])
         facts, embedded, place = _facts_of_all(facts, labels[facts[1]], graphs.labels)
         column = place[column]
         x = self.student[stream](features[rows]).float()

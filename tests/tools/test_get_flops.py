@@ -72,6 +72,18 @@ def test_inference_costs_nothing_more_and_the_parts_add_up(tool, tmp_path):
         'training FLOPs per sample, backbone alone'] > 2 * figures['inference FLOPs per sample']
 
 
+def test_the_mean_of_a_schedule_counts_the_steps_without_the_teacher(tool):
+    done = tool('analysis/get_flops.py', 'configs/synthvl/posttrain_msvd_alpro_twins.py',
+                '--train', '--frames', 4, '--json')
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    whole, between = (figures[f'added {part}, %'] for part in (
+        'by the structure', 'in the steps between (no teacher)'))
+    assert 0 < between < whole
+    assert figures['added on average, the teacher in one step of 4, %'] == pytest.approx(
+        (whole + 3 * between) / 4)
+
+
 def test_only_absent_weights_of_known_sizes_are_made_up(tool_module, tmp_path):
     clip = dict(type='CLIP4Clip', pretrained='openai/clip-vit-base-patch32', temporal='meanP')
     made = tool_module.at_random(clip)

@@ -7,7 +7,8 @@ examples:
   # the full size, and the figures that are published here
   python tools/analysis/get_flops.py configs/finsta/posttrain_msvd.py --train --batch 1 \\
       --objects 10 --out docs/en/results/flops_vit-b32.json
-  # a host of HD-VILA's size (about 310 M), 7 frames, the default teacher
+  # a host of HD-VILA's size (about 310 M), 7 frames, the default teacher; with
+  # configs/finsta/posttrain_msvd_neighbours.py the recipe that computes it in every fourth step
   python tools/analysis/get_flops.py configs/finsta/posttrain_msvd.py --hd-vila --train \\
       --batch 1 --frames 7 --objects 10 --out docs/en/results/flops.json
 
@@ -17,7 +18,9 @@ graphs are random ones of the given size. Counted are matrix products, convoluti
 (torch's FlopCounterMode, from shapes alone): one multiply-add is two FLOPs. Sparse sums are not
 counted, so graph attention runs on the dense back end unless the config names one: padded matrix
 products, which is more than the sparse back ends do. The frozen node encoder's share is its
-forward pass over the frames; labels are encoded once in a run and left out.
+forward pass over the frames; labels are encoded once in a run and left out. Where StageHook
+computes the teacher in every k-th step only, the steps between and the mean of both are counted
+too (the warm-up is not).
 
 Counting needs sizes, no weights: where those that a config names are not at hand, CLIP4Clip on
 CLIP ViT-B/32 and ALPRO are built at their published sizes with random ones. Their texts are then
@@ -233,18 +236,34 @@ def measure(config: Config, args: argparse.Namespace) -> dict[str, float]:
             + parameters(model.transfer, True)
         frozen = frozen_encoder(model, batch)
         whole = training_step(model, batch)
+        every = structure_every(config)
+        model.set_stage('host')
+        between = training_step(model, batch)
+        model.set_stage('joint')
         teacher, model.teacher = model.teacher, None
+        neighbours, model.neighbours = model.neighbours, None
         alone = training_step(model, batch)
-        model.teacher = teacher
+        model.teacher, model.neighbours = teacher, neighbours
         figures.update({'training FLOPs per sample, backbone alone': alone / args.batch,
                         'training FLOPs per sample, with structure': whole / args.batch,
                         'added by the structure, %': 100 * (whole / alone - 1),
                         'of which the frozen node encoder, %': 100 * frozen / alone,
                         'of which graph encoders, losses, transfer, %':
-                            100 * ((whole - frozen) / alone - 1),
-                        'added at inference, %': 100 * (inference_flops(model, batch)
-                                                        / inference - 1)})
+                            100 * ((whole - frozen) / alone - 1)})
+        if every > 1:
+            mean = (whole + (every - 1) * between) / every
+            figures.update({'added in the steps between (no teacher), %':
+                                100 * (between / alone - 1),
+                            f'added on average, the teacher in one step of {every}, %':
+                                100 * (mean / alone - 1)})
+        figures['added at inference, %'] = 100 * (inference_flops(model, batch) / inference - 1)
     return figures
+
+
+def structure_every(config: Config) -> int:
+    """The teacher is computed in every k-th joint step; 1 = always."""
+    return next((hook.get('structure_every', 1) for hook in config.get('custom_hooks') or ()
+                 if hook['type'] == 'StageHook'), 1)
 
 
 def host_of(config: Config) -> str:

@@ -129,8 +129,9 @@ def source(data: dict) -> str:
     parts = [f'`{data["command"]}`'] if data.get('command') else []
     if commits := data.get('commits'):   # of the steps of a study
         parts.append(f'commit{"s" if len(commits) > 1 else ""} {", ".join(commits)}')
+    once = data.get('repeats') == 1
     parts += [f'{key} {value}' for key in ('commit', 'seeds', 'repeats', 'machine', 'data', 'note')
-              if (value := data.get(key)) not in (None, '')]
+              if (value := data.get(key)) not in (None, '') and not (once and key == 'repeats')]
     return f'\nOurs: {"; ".join(parts)}.\n' if parts else '\nOurs; the file names no command.\n'
 
 

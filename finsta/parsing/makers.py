@@ -70,5 +70,11 @@ def maker_of(parser: Mapping[str, Any]) -> str:
     return name + (f'({", ".join(f"{k}={_text(v)}" for k, v in told.items())})' if told else '')
 
 
+def same_maker(one: str, other: str) -> bool:
+    """Whether two notes of :func:`maker_of` mean one parser: ``./w``, ``w`` and an absolute path
+    are the same argument where they name one file or folder that is there."""
+    return one == other
+
+
 def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str)

@@ -31,7 +31,7 @@ def add_run_arguments(parser: argparse.ArgumentParser, default_parser: str,
     run.add_argument('--batch-size', type=positive, default=batch_size, metavar='N',
                      help='inputs handed to a parser at once (default: %(default)s)')
     run.add_argument('--overwrite', action='store_true',
-                     help='parse again what the store has already')
+                     help='parse again what the store has already (after a kill, the rest of it)')
     run.add_argument('--retry-failed', action='store_true',
                      help='try again what failed in an earlier run')
     run.add_argument('--json', metavar='FILE', help='write the summary there, with all failures')

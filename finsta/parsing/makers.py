@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,9 +59,9 @@ def check_parser(name: str, given: Mapping[str, Any], kind: str,
 
 
 def maker_of(parser: Mapping[str, Any]) -> str:
-    """A parser's config as the store notes it: its name, and the arguments that are not the
-    parser's own defaults; those of speed
-    and those that name the input (several annotation files may fill one store) are left out."""
+    """A parser's config as the store notes it: its name, and the arguments, as spelled, that are
+    not the parser's own defaults; those of speed and those that name the input (several annotation
+    files may fill one store) are left out. :func:`same_maker` compares."""
     given = {k: v for k, v in parser.items() if k != 'type'}
     cls = SG_PARSERS.get(parser['type']) if isinstance(parser['type'], str) else parser['type']
     taken = inspect.signature(cls).parameters if cls is not None else {}
@@ -68,6 +69,38 @@ def maker_of(parser: Mapping[str, Any]) -> str:
             and not (k in taken and _text(taken[k].default) == _text(v))}
     name = parser['type'] if isinstance(parser['type'], str) else cls.__name__
     return name + (f'({", ".join(f"{k}={_text(v)}" for k, v in told.items())})' if told else '')
+
+
+def same_maker(one: str, other: str) -> bool:
+    """Whether two notes of :func:`maker_of` mean one parser.
+
+    ``./w``, ``w``, a link to it and its absolute path are the same argument where they name a
+    file or folder that is there, seen from the current folder.
+    """
+    return one == other or _resolved(one) == _resolved(other)
+
+
+def _resolved(maker: str) -> tuple[str, dict[str, Any]]:
+    """Name and arguments of a note, with real paths; a note of another form is all name."""
+    name, bracket, rest = maker.partition('(')
+    given: dict[str, Any] = {}
+    try:
+        while bracket and rest != ')':
+            key, _, rest = rest.partition('=')
+            value, end = json.JSONDecoder().raw_decode(rest)
+            given[key], rest = _real(value), rest[end:].removeprefix(', ')
+    except ValueError:
+        return maker, {}
+    return name, given
+
+
+def _real(value: Any) -> Any:
+    """A value with the paths in it that exist made absolute, links followed."""
+    if isinstance(value, str):
+        return os.path.realpath(value) if os.path.exists(value) else value
+    if isinstance(value, list):
+        return [_real(v) for v in value]
+    return {k: _real(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 def _text(value: Any) -> str:

@@ -3,7 +3,8 @@
 The parent owns the store and writes it; workers are clean processes with one thread each (from a
 fork server that has imported torch once; spawned where there is none) that build the parser from
 its config. What is in the store already is skipped, so that a run
-which was killed goes on where its last shard ended. An input that cannot be read, or that kills
+which was killed goes on where its last shard ended; an overwrite skips what it has replaced
+itself. An input that cannot be read, or that kills
 its worker, is listed with the reason and the rest goes on. Layout: ours.
 """
 
@@ -66,7 +67,7 @@ class RunOptions:
         workers: processes; 0 parses in this process.
         batch_size: texts, or videos, handed to the parser at once.
         imports: modules that register parsers of your own.
-        overwrite: parse again what is in the store.
+        overwrite: parse again what is in the store; one that was killed goes on.
         retry_failed: try again what failed in an earlier run.
         flush_seconds: longest time that parsed graphs wait in memory.
         progress: show a progress bar.
@@ -163,14 +164,13 @@ class _Run:
                  options: RunOptions) -> None:
         self.kind, self.store, self.options, self.parser = kind, store, options, parser
         self.report = ParseReport(kind, str(store.root), len(items), workers=options.workers)
-        store.begin(kind, maker_of(parser), replace=options.overwrite)
-        known = store.has_text if kind == 'text' else store.has_video
-        failed = {f.key: f.reason for f in store.failures if f.kind == kind}
+        store.begin(kind, maker_of(parser), options.overwrite, items)
+        failed = store.tried(kind)
         self.todo: list[tuple[str, str]] = []
         for key, value in items.items():
-            if not options.overwrite and known(key):
+            if store.made(kind, key):
                 self.report.already += 1
-            elif key in failed and not (options.retry_failed or options.overwrite):
+            elif key in failed and not options.retry_failed:
                 self.report.failures.append((key, f'{failed[key]} (in an earlier run)'))
             else:
                 self.todo.append((key, value))
@@ -187,7 +187,7 @@ class _Run:
                     self._take(key, graph, reason)
                 bar.update(len(results))
                 bar.set_postfix(failed=len(self.report.failures), refresh=False)
-        self.store.flush()
+        self.store.finish()
         report = self.report
         report.seconds = round(time.monotonic() - start, 3)
         report.per_second = round(report.parsed / max(report.seconds, 1e-9), 2)

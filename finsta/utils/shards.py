@@ -90,7 +90,7 @@ def write_shard(fmt: ShardFormat, folder: Path, table: str, number: int,
         os.rename(aside, final)
     finally:
         aside.unlink(missing_ok=True)
-    _sync_folder(folder)
+    sync_folder(folder)
     return final
 
 
@@ -106,7 +106,7 @@ def _groups(fmt: ShardFormat, rows: Sequence[Mapping[str, Any]]):
         yield rows[start:]
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename survive a power cut (directories cannot be opened on Windows)."""
     if os.name == 'nt':
         return
@@ -122,9 +122,14 @@ def list_shards(folder: Path, table: str) -> list[Path]:
     return sorted(folder.glob(f'{table}-*.parquet'))
 
 
+def shard_number(path: Path) -> int:
+    """Place in the order of shards that a shard's name tells."""
+    return int(path.name.split('-')[1])
+
+
 def next_number(folder: Path, table: str) -> int:
     """The number after the last shard's."""
-    return max((int(p.name.split('-')[1]) for p in list_shards(folder, table)), default=-1) + 1
+    return max(map(shard_number, list_shards(folder, table)), default=-1) + 1
 
 
 class ShardReader:

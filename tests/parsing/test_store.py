@@ -342,3 +342,67 @@ def test_a_file_is_no_store(tmp_path):
     for readonly in (True, False):
         with pytest.raises(NotADirectoryError, match='store is a file, where a graph store'):
             GraphStore(tmp_path / 'store', readonly=readonly)
+
+
+def overwriting(root, maker, keys, done=(), failed=()):
+    """A writer that dies within an overwrite of texts, after some of them."""
+    store = GraphStore(root, readonly=False)
+    store.begin('text', maker, replace=True, keys=keys)
+    todo = [key for key in keys if not store.made('text', key) and key not in store.tried('text')]
+    for key in done:
+        store.put_text(key, text_graph(key, maker))
+    for key in failed:
+        store.put_failure('text', key, 'why')
+    store.flush()
+    return todo
+
+
+def test_an_unfinished_overwrite_goes_on(tmp_path):
+    keys = ['a', 'b', 'c', 'd']
+    with GraphStore(tmp_path, readonly=False) as store:
+        store.begin('text', 'A')
+        store.put_failure('text', 'd', 'old')
+        for key in 'abc':
+            store.put_text(key, text_graph(key))
+    assert overwriting(tmp_path, 'A', keys) == keys
+    # nothing was written, so nothing is unfinished
+    assert GraphStore(tmp_path).unfinished('text') is None
+    assert overwriting(tmp_path, 'A', keys, done='b', failed='c') == keys
+    assert overwriting(tmp_path, 'A', keys[::-1]) == ['d', 'a']
+    writer = GraphStore(tmp_path, readonly=False)
+    with pytest.raises(ValueError, match=r'old text graphs among new ones: the overwrite of 4 '
+                       r'texts by A, begun .*--overwrite.* delete .*overwrite-text\.json'):
+        writer.begin('text', 'A')
+    writer.begin('video', 'A')                   # videos are another matter
+    assert overwriting(tmp_path, 'A', keys, 'ad') == ['a', 'd']
+    writer = GraphStore(tmp_path, readonly=False)
+    writer.begin('text', 'A', replace=True, keys=keys)
+    assert all(writer.made('text', key) != (key == 'c') for key in keys)
+    assert writer.tried('text') == {'c': 'why'}
+    writer.finish()
+    writer.begin('text', 'A')
+    assert all(writer.made('text', key) for key in keys)
+    assert overwriting(tmp_path, 'A', keys) == keys
+
+
+def test_an_overwrite_of_other_inputs_or_by_another_maker_starts_anew(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr('finsta.parsing.store.overwrite.print_log',
+                        lambda text, logger, level=20: said.append((level, text)))
+    assert overwriting(tmp_path, 'A', ['a', 'b'], 'a') == ['a', 'b']
+    assert overwriting(tmp_path, 'B', ['a', 'b'], 'a') == ['a', 'b'] and not said
+    assert overwriting(tmp_path, 'B', ['a', 'c'], 'c') == ['a', 'c']
+    assert said[-1][0] == 30 and 'unfinished one: overwrite of 2 texts by B' in said[-1][1]
+    assert overwriting(tmp_path, 'B', ['a', 'c']) == ['a']
+    assert said[-1][0] == 20 and 'going on' in said[-1][1]
+    # gold graphs are imported as a whole each time
+    GraphStore(tmp_path, readonly=False).begin('text', 'gold', replace=True)
+    assert GraphStore(tmp_path).unfinished('text') is None
+
+
+def test_a_damaged_note_of_an_overwrite_is_named(tmp_path):
+    overwriting(tmp_path, 'A', ['a', 'b'], 'a')
+    for text in ('{"maker"', '[]', '{}'):
+        (tmp_path / 'overwrite-text.json').write_text(text)
+        with pytest.raises(GraphError, match=r'overwrite-text\.json: .*delete it'):
+            overwriting(tmp_path, 'A', ['a', 'b'])

@@ -40,7 +40,7 @@ class FirstWordParser:
                 raise ValueError('not my language')
             word = (text.split() or [''])[0] + self.ending
             nodes = (Node('object', word),) if word else ()
-            out.append(SceneGraph(nodes, (), text, 'FirstWordParser/1'))
+            out.append(SceneGraph(nodes, (), text, 'FirstWordParser/1' + self.ending))
         return out
 
 @SG_PARSERS.register_module()
@@ -58,7 +58,8 @@ class FileSizeParser:
         return [data], [0.0]
     def parse_frames(self, frames, times, video):
         graph = SceneGraph((Node('object', 'file', box=(0.5, 0.5, 1, 1), entity=0),))
-        return DynamicSceneGraph((graph,), times, video=video, parser='FileSizeParser/1')
+        return DynamicSceneGraph((graph,), times, video=video, parser='FileSizeParser/1'
+                                 + self.ending)
     def parse(self, videos):
         return [self.parse_frames(*self.read(v), v) for v in videos]
 
@@ -210,6 +211,54 @@ def test_videos_killed_with_two_workers_and_resumed_equal_the_uninterrupted_run(
     assert all(killed.get_video(name) == whole.get_video(name) for name in names)
     assert sorted(killed.failures) == sorted(whole.failures)
     assert [f.key for f in sorted(whole.failures)] == names[::7]
+
+
+@SLOW
+@pytest.mark.parametrize('tool', ['parse_text', 'parse_video'])
+def test_a_killed_overwrite_goes_on_and_a_finished_one_starts_anew(folder, call, tool):
+    """Killed after 20 of 40 inputs, of which one fails; rows of the old parser are told apart."""
+    kind, names = tool.removeprefix('parse_'), [f'word{i:02d}' for i in range(40)]
+    names[0] = 'refuse'
+    (folder / 'clips').mkdir()
+    for name in names:
+        (folder / 'clips' / f'{name}.mp4').write_bytes(b'x' * (name != 'refuse'))
+    (folder / 'mine.txt').write_text('\n'.join(names))
+    source = {'text': ('--texts', 'mine.txt'), 'video': ('--videos', 'clips')}[kind]
+    parser = {'text': 'FirstWordParser', 'video': 'FileSizeParser'}[kind]
+    args = (*source, '--import', 'parsers_of_test', '--parser', parser, '--quiet', '--out',
+            'store', '--batch-size', 1, '--workers', 0)
+    new = (*args, '--parser-args', 'ending=x')
+    call(tool, *args)
+    run = slow_run(folder, *new, '--overwrite', tool=tool, delay=0.1, most=20)
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and any(
+            len(list((folder / 'store').glob(f'{table}/*.parquet'))) < shards
+            for table, shards in ((f'{kind}s', 3), ('failures', 2))):
+        time.sleep(0.05)
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+
+    def replaced():
+        store = GraphStore(folder / 'store')
+        graphs = [store.get_text(n) if kind == 'text' else store.get_video(n) for n in names]
+        return sum('x' in g.parser for g in graphs if g is not None)
+
+    kept = replaced()
+    assert 2 <= kept < 20
+    # neither parser may take the mixture for its own
+    for plain in (args, new):
+        out = call(tool, *plain, status=2)
+        assert f'store holds old {kind} graphs among new ones' in out and '--overwrite' in out
+    assert f'"unfinished": "overwrite of 40 {kind}s by {parser}(ending=' in call(
+        'inspect', 'store').replace('\\', '')
+    out = call(tool, *new, '--overwrite')
+    assert f'{39 - kept} parsed, {kept} already there, 1 not parsed' in out
+    assert '(in an earlier run)' in out
+    assert replaced() == 39 and GraphStore(folder / 'store').makers(kind) == [
+        f'{parser}(ending="x")']
+    assert '"unfinished"' not in call('inspect', 'store')
+    assert '39 parsed, 0 already there, 1 not parsed' in call(tool, *new, '--overwrite')
+    assert '0 parsed, 39 already there, 1 not parsed' in call(tool, *new)
 
 
 @SLOW

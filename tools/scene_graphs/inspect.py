@@ -78,6 +78,8 @@ def statistics(store, limit):
                               ][:limit] for kind in kinds}}
         if table == 'videos':
             out[table]['key_frames'] = frames
+        if (unfinished := store.unfinished(table[:-1])) is not None:
+            out[table]['unfinished'] = str(unfinished)
     return out
 
 

@@ -102,7 +102,7 @@ def count_measures(tree, draft, gold: Gold, renamed: Counter) -> None:
                     (x for x in (phrase.label, bare) if x in said), '')] += 1
 
 
-def relation_class(tree, draft, relation, gold: Gold) -> str | None:
+def relation_class(tree, relation, gold: Gold) -> str | None:
     """What became of a relation of the rules in the gold graph; None when it cannot be told."""
     verb, prep = parts_of(relation)
     s, o = tree[relation.subject].low, tree[relation.object].low
@@ -138,7 +138,7 @@ def collect(nlp, rows: list[dict]):
         for relation in draft.relations:
             if relation.subject is None or relation.object is None:
                 continue
-            choice = relation_class(tree, draft, relation, gold)
+            choice = relation_class(tree, relation, gold)
             if choice is not None:
                 sites['relations'].append((relation_features(tree, draft, relation), choice))
         if number % 2000 == 0:

@@ -13,8 +13,8 @@ examples:
   # SynthVL's gold graphs instead of parsed ones
   python tools/scene_graphs/parse_text.py --gold data/synthvl/msvd --out data/synthvl/graphs_gold
 
-A run that was killed goes on where it was: call it again. What could not be parsed is listed at
-the end, in --json, and by inspect.py --failures.
+A run that was killed goes on where it was, also with --overwrite: call it again. What could not be
+parsed is listed at the end, in --json, and by inspect.py --failures.
 """
 
 import argparse

@@ -15,8 +15,8 @@ examples:
 
 A graph is stored under the video's id, the file name without its video extension, or with --root
 DIR the path under that folder (the ids of WebVid-like corpora). A run that was killed goes on
-where it was: call it again. Videos that could not be read are listed at the end with the
-reason, in --json, and by inspect.py --failures; they do not stop the run.
+where it was, also with --overwrite: call it again. Videos that could not be read are listed at the
+end with the reason, in --json, and by inspect.py --failures; they do not stop the run.
 """
 
 import argparse

@@ -33,8 +33,10 @@ def align_key_frames(frame_times: np.ndarray, graph_times: np.ndarray,
     return keys.tolist(), distance[:, keys].argmin(0).tolist()
 
 
-# samples, spread over the data set, on which the matcher is tried before training
+# samples, spread over the data set, on whose captions the matcher is tried before training
 _LOOKED_AT = 32
+# a smaller share of captions joined with their video leaves next to nothing for losses on pairs
+_FEW_JOINED = 0.05
 
 
 class MissingGraphsError(ValueError):
@@ -127,32 +129,40 @@ class LoadGraphs(Transform):
                   logger='current', level=logging.INFO if whole else logging.WARNING)
 
     def _warn_of_strangers(self, dataset: Any) -> None:
-        """Say so where text and video graphs do not meet: the alignment losses are then 0, and no
+        """Say so where text and video graphs hardly meet: the alignment losses are then 0, and no
         graph is missing that could have been counted."""
         if self._matcher is None or not len(dataset):
             return
+        places = np.unique(np.linspace(0, len(dataset) - 1, _LOOKED_AT).astype(int)).tolist()
+        samples = map(dataset.get_sample, places)
+        pairs = list(dict.fromkeys((sample.video_id, text) for sample in samples
+                                   for text in sample.captions or (sample.text,)))
         labels: dict[str, None] = {}
-        looked_at = 0
-        for i in np.unique(np.linspace(0, len(dataset) - 1, _LOOKED_AT).astype(int)).tolist():
-            sample = dataset.get_sample(i)
-            text = sample.captions[0] if sample.captions else sample.text
-            tsg = self._store.get_text(text, sample.video_id)
-            dsg = self._store.get_video(sample.video_id)
+        videos: dict[str, None] = {}
+        looked_at = joined = 0
+        for video, text in pairs:
+            tsg, dsg = self._store.get_text(text, video), self._store.get_video(video)
             if tsg is None or dsg is None:
                 continue
             looked_at += 1
-            if self._matcher.match(tsg, dsg, sample.video_id).cross:
+            joined += bool(self._matcher.match(tsg, dsg, video).cross)
+            if joined >= _FEW_JOINED * len(pairs):
                 return
-            labels |= dict.fromkeys(n.label for g in dsg.frames for n in g.nodes
-                                    if n.kind == 'object')
-        if not labels:   # no thing was seen in any video: the counts of empty graphs say so
+            if video not in videos:
+                videos[video] = None
+                labels |= dict.fromkeys(n.label for g in dsg.frames for n in g.nodes
+                                        if n.kind == 'object')
+        # no thing was seen in any video: the counts of empty graphs say so
+        if not labels or joined >= _FEW_JOINED * looked_at:
             return
-        print_log(f'{type(self._matcher).__name__} joined no text with its video among '
-                  f'{looked_at} samples: OSC, PTC and the other losses on pairs will be '
-                  f'0. The things in the videos are called {", ".join(list(labels)[:8]) or "-"}; '
-                  'a parser that names them (DetectorVideoParser) or a matcher by pictures '
-                  '(FrozenSimilarityMatcher) can join them '
-                  '(docs/en/user_guides/scene_graphs.md)', logger='current',
+        few = (f'only {joined} of {looked_at} captions ({joined / looked_at:.1%})' if joined else
+               f'none of {looked_at} captions')
+        print_log(f'{type(self._matcher).__name__} joined {few} of {len(videos)} videos with '
+                  'their video: OSC, PTC and the other losses on pairs will be 0'
+                  f'{" for the others" if joined else ""}. The things in the videos are called '
+                  f'{", ".join(list(labels)[:8])}; a parser that names them '
+                  '(DetectorVideoParser) or a matcher by pictures (FrozenSimilarityMatcher) can '
+                  'join them (docs/en/user_guides/scene_graphs.md)', logger='current',
                   level=logging.WARNING)
 
     def _commands(self, dataset: Any, where: object, config_file: str) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 A text thing and a track are compared by label; colours, sizes and textures, and what the thing
 does, then decide between tracks of the same label ("the red circle", "the one that moves left").
+A track without a name ("object") needs a colour, say, or a motion that agrees: where it is
+("in the pan", "over her head") is not enough.
 Things and tracks are paired one to one by the best total score; "two dogs" may take two tracks.
 """
 
@@ -24,9 +26,11 @@ from finsta.parsing.matchers.base import (
 from finsta.parsing.matchers.words import (
     DIRECTIONS,
     NUMBERS,
+    RELATIONS,
     conflict,
     content_words,
     converse_words,
+    is_generic,
     label_similarity,
     overlap,
 )
@@ -45,7 +49,7 @@ class LexicalMatcher:
             twice.
         action_weight: what a shared predicate label adds.
         generic: whether labels that say nothing ("object", "region") may match any text thing
-            whose attributes or actions agree.
+            whose attributes or actions agree; of an unnamed track, relations are no actions.
     """
 
     def __init__(self, threshold: float = 0.5, predicate_threshold: float = 0.35,
@@ -78,17 +82,21 @@ class LexicalMatcher:
         attributes = [content_words(a) for i in thing for a in text.labels_on(i)]
         # a parser may name the shape as label or as attribute, and the text too
         seen = [content_words(a) for a in (*track.attributes, *track.labels)]
+        agreeing = [words for words in attributes if any(words & other for other in seen)]
+        said = [_words((text.nodes[p].label, text.labels_on(p)))
+                for i in thing for p in text.acts.get(i, ())]
+        done = [content_words(a) for a in track.actions]
+        if label <= 0.4 and all(map(is_generic, track.labels)) and not agreeing and not any(
+                a & b - RELATIONS and not conflict(a, b) for a in said for b in done):
+            return 0.0
         score = 0.75 * label
         for words in attributes:
-            if any(words & other for other in seen):
+            if words in agreeing:
                 score += self.attribute_weight / len(attributes)
             elif any(conflict(words, other) for other in seen):
                 score -= 2.0 * self.attribute_weight / len(attributes)
         if not attributes:
             score += 0.5 * self.attribute_weight
-        said = [_words((text.nodes[p].label, text.labels_on(p)))
-                for i in thing for p in text.acts.get(i, ())]
-        done = [content_words(a) for a in track.actions]
         if said and done:
             score += self.action_weight * max(
                 0.0 if conflict(a, b) else overlap(a, b) for a in said for b in done)

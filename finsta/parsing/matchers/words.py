@@ -103,6 +103,10 @@ def content_words(label: str) -> frozenset[str]:
     return frozenset(canonical(w) for w in content or words)
 
 
+# words of predicates that say where a thing is or how large, not what it does
+RELATIONS = DIRECTIONS.union(*(content_words(label) for pair in _CONVERSES for label in pair))
+
+
 def converse_words(words: frozenset[str]) -> frozenset[str] | None:
     """Words of the relation with its arguments swapped; None where there is none."""
     return _converse_table().get(words)
@@ -127,6 +131,11 @@ def overlap(first: frozenset[str], second: frozenset[str]) -> float:
     return 2.0 * len(first & second) / (len(first) + len(second))
 
 
+def is_generic(label: str) -> bool:
+    """Whether a label does not say what the thing is."""
+    return bool(content_words(label) & GENERIC)
+
+
 def label_similarity(first: str, second: str) -> float:
     """1 same label, 0.95 same words after synonyms, else shared head or shared words; 0..1."""
     if first == second:
@@ -134,7 +143,7 @@ def label_similarity(first: str, second: str) -> float:
     one, two = content_words(first), content_words(second)
     if one == two and one:
         return 0.95
-    if one & GENERIC or two & GENERIC:
+    if is_generic(first) or is_generic(second):
         return 0.4
     if _head(first) == _head(second):
         return 0.85

@@ -5,6 +5,7 @@
     ROOT/texts/texts-000000-1f2e3d4c.parquet     text, video_id, num_nodes, parser, graph (JSON)
     ROOT/videos/videos-000000-5a6b7c8d.parquet   video_id, num_frames, num_nodes, parser, graph
     ROOT/failures/failures-000000-....parquet    kind, key, reason
+    ROOT/overwrite-text.json, -video.json        while an overwrite is unfinished: see overwrite.py
 
 Shards are only ever added (see ``shards.py``); the row of a later shard hides the row of an
 earlier one with the same key. A shard's metadata say what made its rows. Opening reads the key
@@ -14,13 +15,22 @@ graphs used last. Layout: ours.
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmengine.logging import print_log
 
+from finsta.parsing.makers import same_maker
 from finsta.parsing.store.lru import WeightedLRU
+from finsta.parsing.store.overwrite import (
+    Overwrite,
+    begin_overwrite,
+    read_note,
+    refuse_unfinished,
+    remove_note,
+    write_note,
+)
 from finsta.parsing.store.shards import (
     TABLES,
     DamagedShard,
@@ -81,6 +91,7 @@ class GraphStore:
         self._cache_args = (cache_nodes, cache_bytes)
         self.damaged: dict[str, str] = {}
         self._maker: str | None = None
+        self._overwrite: Overwrite | None = None
         self._pending: dict[str, dict[Any, dict[str, Any]]] = {t: {} for t in TABLES}
         self._pending_graphs: dict[tuple[str, Any], SceneGraph | DynamicSceneGraph] = {}
         self._pending_bytes = 0
@@ -93,7 +104,8 @@ class GraphStore:
         self._pid: int | None = None
         self._shards: dict[str, list[Shard]] = {}
         self._index: dict[str, dict[Any, tuple[int, int]]] = {}
-        self._failures: dict[tuple[str, str], str] = {}
+        # (kind, key) -> reason, number of the shard
+        self._failures: dict[tuple[str, str], tuple[str, int]] = {}
         self._graphs: WeightedLRU = WeightedLRU(self._cache_args[0])
         self._groups: WeightedLRU = WeightedLRU(self._cache_args[1])
 
@@ -102,7 +114,7 @@ class GraphStore:
             raise ValueError(f'the graph store {self.root} has unwritten rows: call flush() '
                              'before it is pickled or sent to another process')
         keep = ('root', 'readonly', 'flush_rows', 'flush_bytes', '_cache_args', 'damaged',
-                '_maker', '_pending', '_pending_graphs', '_pending_bytes')
+                '_maker', '_overwrite', '_pending', '_pending_graphs', '_pending_bytes')
         return {name: self.__dict__[name] for name in keep}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -132,7 +144,8 @@ class GraphStore:
     def _add_shard(self, table: str, shard: Shard) -> None:
         if table == 'failures':
             rows = shard.columns(('kind', 'key', 'reason'))
-            self._failures.update({(k, n): r for k, n, r in zip(*rows.values(), strict=True)})
+            self._failures.update({(kind, key): (reason, shard.number) for kind, key, reason
+                                   in zip(*rows.values(), strict=True)})
         else:
             names = ('video_id', 'text') if table == 'texts' else ('video_id',)
             rows = shard.columns(names)
@@ -201,7 +214,7 @@ class GraphStore:
     def failures(self) -> list[Failure]:
         """What could not be parsed and has not been parsed since, in order of key."""
         self._open()
-        rows = dict(self._failures)
+        rows = {k: reason for k, (reason, _) in self._failures.items()}
         rows.update({k: r['reason'] for k, r in self._pending['failures'].items()})
         return [Failure(kind, key, reason) for (kind, key), reason in sorted(rows.items())
                 if not (self.has_video(key) if kind == 'video' else self.has_text(key))]
@@ -262,25 +275,69 @@ class GraphStore:
 
     # ---- writing -------------------------------------------------------------------------
 
-    def begin(self, kind: str, maker: str, replace: bool = False) -> None:
+    def begin(self, kind: str, maker: str, replace: bool = False,
+              keys: Iterable[str] | None = None) -> None:
         """Say what makes the graphs that are put from now on; refuse to mix two makers.
 
         Args:
             kind: 'text' or 'video'.
             maker: in words, e.g. a parser with its arguments. It is kept with the rows.
             replace: they are to replace what is there, whoever made that.
+            keys: texts or video ids that will be replaced. Then an overwrite of the same maker and
+                keys that has not come to :meth:`finish` goes on, as :meth:`made` tells.
 
         Raises:
-            ValueError: if graphs of this kind by another maker are there.
+            ValueError: without ``replace``, if graphs of this kind by another maker are there, or
+                an overwrite of them is unfinished.
         """
         self._check_writable()
         self.flush()
-        found = self.makers(kind)
-        if found and found != [maker] and not replace:
-            raise ValueError(
-                f'{self.root} holds {kind} graphs of {" and ".join(found)}, not of {maker} alone; '
-                'give another --out, or --overwrite to make the graphs of this call anew')
-        self._maker = maker
+        self._maker, self._overwrite = maker, None
+        if not replace:
+            refuse_unfinished(self.root, kind)
+            found = self.makers(kind)
+            if not all(same_maker(one, maker) for one in found):
+                raise ValueError(
+                    f'{self.root} holds {kind} graphs of {" and ".join(found)}, not of {maker} '
+                    'alone; give another --out, or --overwrite to make the graphs of this call '
+                    'anew')
+        elif keys is None:
+            remove_note(self.root, kind)
+        else:
+            since = {t: next_number(self.root / t, t) for t in (f'{kind}s', 'failures')}
+            self._overwrite = begin_overwrite(self.root, kind, maker, keys, since)
+
+    def made(self, kind: str, key: str) -> bool:
+        """Whether the graph of a text or video is on the disk; in an overwrite, whether that one
+        has made it."""
+        self._open()
+        place = self._index[f'{kind}s'].get((None, _as_key(key)) if kind == 'text'
+                                            else _as_key(key))
+        return place is not None and (
+            self._shards[f'{kind}s'][place[0]].number >= self._first_shard(f'{kind}s'))
+
+    def tried(self, kind: str) -> dict[str, str]:
+        """Key -> reason of the texts or videos that could not be parsed (some were made later);
+        in an overwrite, that it could not parse."""
+        self._open()
+        first = self._first_shard('failures')
+        return {key: reason for (found, key), (reason, number) in self._failures.items()
+                if found == kind and number >= first}
+
+    def _first_shard(self, table: str) -> int:
+        return 0 if self._overwrite is None else self._overwrite.since[table]
+
+    def finish(self) -> None:
+        """Write what waits; an overwrite that has begun is finished."""
+        self.flush()
+        if self._overwrite is not None:
+            remove_note(self.root, self._overwrite.kind)
+            self._overwrite = None
+
+    def unfinished(self, kind: str) -> Overwrite | None:
+        """The overwrite of text or video graphs that was begun and not finished, if there is
+        one: old graphs then stand among new ones."""
+        return read_note(self.root, kind)
 
     def makers(self, kind: str) -> list[str]:
         """What made the text or video graphs on the disk, oldest first. Rows of shards from
@@ -343,6 +400,8 @@ class GraphStore:
             return
         self._check_writable()
         self._open()
+        if self._overwrite is not None:
+            write_note(self.root, self._overwrite)
         for table, rows in self._pending.items():
             if rows:
                 number = next_number(self.root / table, table)

@@ -43,11 +43,3 @@ class WeightedLRU(Generic[V]):
         item = self._items.pop(key, None)
         if item is not None:
             self.total -= item[1]
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._items.clear()
-        self.total = 0
-
-    def __len__(self) -> int:
-        return len(self._items)

@@ -5,7 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from finsta.structures import GraphError
-from finsta.utils.shards import DamagedShard, ShardFormat, ShardReader, list_shards, next_number
+from finsta.utils.shards import (
+    DamagedShard,
+    ShardFormat,
+    ShardReader,
+    list_shards,
+    next_number,
+    shard_number,
+)
 from finsta.utils.shards import write_shard as _write_shard
 
 STORE_VERSION = 1
@@ -48,6 +55,11 @@ class Shard(ShardReader):
 
     def __init__(self, path: Path, table: str) -> None:
         super().__init__(graph_format(), path, table)
+
+    @property
+    def number(self) -> int:
+        """Its place in the order of the table's shards."""
+        return shard_number(self.path)
 
     @property
     def maker(self) -> str | None:

@@ -80,7 +80,7 @@ class MotionVideoParser(VideoParser):
         moved = self._without_camera(things, foreground)
         relations = EventFinder(moved, len(frames), fps, self.idle).find()
         changing = {r.subject for r in relations if r.label in ('grow', 'shrink')}
-        relations += spatial_relations(things, len(frames))
+        relations += spatial_relations(things)
         tracks = [self._track(k, thing, foreground, frames.shape[1:3], k in changing)
                   for k, thing in enumerate(things)]
         return build_graph(tracks, relations, times, video, size, self.version)

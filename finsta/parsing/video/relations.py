@@ -16,7 +16,7 @@ CONVERSE = {'left of': 'right of', 'right of': 'left of', 'above': 'below', 'bel
             'touching': 'touching'}
 
 
-def spatial_relations(things: Sequence[Trajectory], num_frames: int) -> list[RelationSpan]:
+def spatial_relations(things: Sequence[Trajectory]) -> list[RelationSpan]:
     """Relations of every pair; a's number is below b's for all but inside and larger than."""
     found: dict[tuple[int, str, int], set[int]] = {}
     for a in range(len(things)):

@@ -49,9 +49,13 @@ class FirstToFirst:
 
 
 class Stranger:
-    """Joins nothing."""
+    """Joins nothing but the captions that end in a word."""
+
+    ending = 'never'
 
     def match(self, tsg, dsg, video_id=None):
+        if tsg.text.endswith(self.ending):
+            return FirstToFirst().match(tsg, dsg)
         return HolisticSceneGraph(tsg, dsg)
 
 
@@ -213,8 +217,40 @@ def test_a_matcher_that_joins_nothing_is_told_before_training(monkeypatch):
         LoadGraphs(dict(type=Store), dict(type=matcher)).before_training(
             Rows([('v', TEXT.text), ('w', TEXT.text)]))
         assert len(said) == 2 - joined
-    assert said[0].startswith('Stranger joined no text with its video among 1 samples: OSC')
+    assert said[0].startswith('Stranger joined none of 1 captions of 1 videos with their '
+                              'video: OSC')
     assert 'are called man; ' in said[0] and 'DetectorVideoParser' in said[0]
+
+
+@pytest.mark.parametrize('joined', [0, 1, 3, 4, 40])
+@pytest.mark.parametrize('a_row_each', [False, True])
+def test_the_share_of_captions_joined_decides_over_the_warning(monkeypatch, joined, a_row_each):
+    """One join among many is no comfort, and the first caption is not the only one."""
+    class Store(MemoryStore):
+        root = 'some/graphs'
+
+        def has_text(self, text, video_id=None):
+            return True
+        has_video = has_text
+
+        def get_text(self, text, video_id=None):
+            return None if 'unknown' in text else SceneGraph(TEXT.nodes, (), text)
+
+    said = []
+    monkeypatch.setattr('finsta.datasets.transforms.graphs.print_log',
+                        lambda text, logger, level: said.append(text))
+    monkeypatch.setattr('finsta.datasets.transforms.graphs._LOOKED_AT', 100)
+    monkeypatch.setattr(Stranger, 'ending', 'meets')
+    captions = [f'{k} {"meets" if k >= 80 - joined else "passes"}' for k in range(80)]
+    rows = ([('v', text) for text in captions] if a_row_each else
+            [('v', *captions[:40]), ('v', *captions[40:], 'unknown')])
+    LoadGraphs(dict(type=Store), dict(type=Stranger)).before_training(Rows(rows))
+    told = [text for text in said if text.startswith('Stranger joined')]
+    if joined >= 4:
+        assert not told
+    else:
+        few = f'only {joined} of 80 captions ({joined / .8:.1f}%)' if joined else 'none of 80'
+        assert len(told) == 1 and few in told[0] and 'are called man; ' in told[0]
 
 
 def test_a_store_that_cannot_be_asked_is_not(counted):

@@ -152,6 +152,29 @@ class TestLexical:
         assert LexicalMatcher().match(tsg, blue).cross == ()
         assert LexicalMatcher(generic=False).match(tsg, red).cross == ()
 
+    def test_a_relation_alone_joins_nothing_with_an_unnamed_track(self):
+        """As on real clips: "a woman fries garlic in a pan" and a region inside another."""
+        match = LexicalMatcher().match
+        for said, seen in (('in', 'inside'), ('over', 'above'), ('touch', 'touching')):
+            tsg = text(('woman',), ('pan',), predicates=[(0, said, 1)])
+            assert match(tsg, video(('object', 'red'), ('object',), predicates=[(0, seen, 1)])
+                         ).cross == ()
+            named = match(tsg, video(('woman',), ('object',), predicates=[(0, seen, 1)]))
+            assert pairs(named) == {(0, 0)}
+            # what the text leaves unnamed may be a named track
+            it = text(('it',), ('pan',), predicates=[(0, said, 1)])
+            assert pairs(match(it, video(('dog',), ('object',), predicates=[(0, seen, 1)]))) == {
+                (0, 0)}
+
+    @pytest.mark.parametrize('label', ['woman', 'something'])
+    def test_a_motion_or_colour_joins_with_an_unnamed_track(self, label):
+        push = [(0, 'push', 1)]
+        dsg = video(('object', 'red'), ('square',), predicates=push)
+        match = LexicalMatcher().match
+        assert pairs(match(text((label,), ('square',), predicates=push), dsg)) == {(0, 0), (1, 1)}
+        assert pairs(match(text((label, 'red'), ('square',)), dsg)) == {(0, 0), (1, 1)}
+        assert pairs(match(text((label, 'old'), ('square',)), dsg)) == {(1, 1)}
+
     def test_coreferent_mentions_share_the_track(self):
         tsg = text(('circle', 'red'), ('it',), entities=[0, 0])
         assert pairs(LexicalMatcher().match(tsg, video(('square', 'red'), ('circle', 'red')))) == {

@@ -48,7 +48,8 @@ def merge_options(config: Config, options: dict) -> None:
     Raises:
         ConfigError: an option whose first part is neither in the config nor known; one that sets
             a variable which the config file has used already (``max_iters``; the message names
-            the places that hold its value); an index behind the end of a list.
+            the places that hold its value); those that lead to a place which is not there, as
+            behind the end of a list.
     """
     for option, value in options.items():
         top = option.split('.', maxsplit=1)[0]
@@ -63,9 +64,11 @@ def merge_options(config: Config, options: dict) -> None:
                           f'would change nothing{_holders(config, option, value)}')
     try:
         config.merge_from_dict(options)
-    except (KeyError, TypeError) as error:
-        raise ConfigError(f'--cfg-options {" ".join(options)}: '
-                          f'{str(error.args[0]).split(" [")[0]}') from error
+    except (KeyError, TypeError, AttributeError) as error:
+        faults = [f'--cfg-options {option}: {fault}' for option, value in options.items()
+                  if (fault := _fault(config.to_dict(), option, value))]
+        raise ConfigError('; '.join(faults) or f'--cfg-options {" ".join(options)}: {error}'
+                          ) from error
 
 
 def check_config(config: Config) -> None:
@@ -188,6 +191,25 @@ def _items(value, path: str = '') -> Iterator[tuple[str, object]]:
         yield here, item
         if isinstance(item, dict | list | tuple):
             yield from _items(item, here)
+
+
+def _fault(config: dict, option: str, value) -> str | None:
+    """At which part of an option merging cannot go on, and why; None where it can."""
+    node, path = config, ''
+    for key in option.split('.'):
+        if isinstance(node, list):
+            if not key.isdigit() or int(key) >= len(node):
+                return (f'{path} is a list, which has no {key}; there are '
+                        f'{", ".join(map(str, range(len(node)))) or "no entries"}')
+            if path + f'.{key}' == option and not isinstance(value, dict):
+                return f'one entry of a list cannot be set; give all of them: {path}=[...]'
+        elif not isinstance(node, dict):
+            return f'{path} is {node!r}, which has no {key}'
+        elif key not in node:
+            return None
+        node = node[int(key) if isinstance(node, list) else key]
+        path = f'{path}.{key}' if path else key
+    return None
 
 
 def _holders(config: Config, option: str, value) -> str:

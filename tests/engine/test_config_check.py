@@ -33,7 +33,10 @@ def test_every_shipped_config_passes(name):
 
 @pytest.mark.parametrize(('option', 'message'), [
     ('modle.head', r'no modle in the config; did you mean model\?'),
-    ('param_scheduler.7.end', 'Index 7 exceeds'),
+    ('param_scheduler.7.end', 'param_scheduler is a list, which has no 7; there are 0, 1$'),
+    ('param_scheduler.last.end', 'param_scheduler is a list, which has no last; there are 0, 1$'),
+    ('param_scheduler.0', r'give all of them: param_scheduler=\[\.\.\.\]'),
+    ('train_cfg.max_iters.end', r'train_cfg\.max_iters is \d+, which has no end$'),
     ('train_dataloader.batchsize', r'DataLoader takes no batchsize; did you mean batch_size\?'),
     ('model.teacher.osc.temprature',
      r'model\.teacher\.osc\.temprature: ObjectSpatialContrast takes no temprature; did you mean '
@@ -49,6 +52,14 @@ def test_an_option_that_nothing_takes_is_named(config, option, message):
     with pytest.raises(ConfigError, match=message):
         merge_options(config, {option: '5'})
         check_config(config)
+
+
+def test_only_the_wrong_options_are_named(config):
+    with pytest.raises(ConfigError) as found:
+        merge_options(config, {'param_scheduler.7.end': 5, 'train_cfg.max_iters': 3,
+                               'train_cfg.max_iters.end': 5, 'model.host_weight': 1})
+    assert re.findall(r'--cfg-options (\S+):', str(found.value)) == [
+        'param_scheduler.7.end', 'train_cfg.max_iters.end']
 
 
 def test_a_used_variable_names_the_places_of_its_value(config):

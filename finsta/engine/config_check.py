@@ -29,6 +29,7 @@ _LOADER_KEYS |= {'num_batch_per_epoch', 'type'}
 # keys that whoever builds a component takes out before its class is called
 _TAKEN_OUT = {'type', '_scope_', 'priority', 'constructor', 'paramwise_cfg',
               'convert_to_iter_based'}
+_PLAIN = {'metainfo'}   # data of the user's, in which a type is no component's
 _UNEXPECTED = re.compile(r"(\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'")
 _MISSING = re.compile(r"(\w+)(?:\.__init__)?\(\) missing \d+ required .*arguments?: (.*)")
 
@@ -124,7 +125,8 @@ def _check(value, path: str) -> None:
             if taken is not None and key not in taken:
                 known = sorted(taken - _TAKEN_OUT)
                 raise ConfigError(f'{path}.{key}: {name} takes no {key}{_closest(key, known)}')
-            _check(item, f'{path}.{key}')
+            if key not in _PLAIN:
+                _check(item, f'{path}.{key}')
 
 
 def _find(full: str, path: str) -> Callable | None:

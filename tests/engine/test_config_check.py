@@ -107,6 +107,11 @@ def test_a_component_of_ones_own_with_open_arguments_takes_any():
             MODELS.module_dict.pop(name)
 
 
+def test_metainfo_is_plain_data(config):
+    config.train_dataloader.dataset.metainfo = dict(type='mine', classes=dict(type='a', b=1))
+    check_config(config)
+
+
 @pytest.mark.parametrize(('option', 'message'), [
     ({'model.teacher.embed_dims': 8}, r'model\.teacher\.embed_dims: StructureTeacher takes no '),
     ({'model.teacher.encoder.dimm': 8}, r'model\.teacher\.encoder\.dimm: \w+ takes no dimm'),

@@ -123,8 +123,12 @@ def _check(value, path: str) -> None:
             taken = None if kind is None else _arguments(kind)
         for key, item in value.items():
             if taken is not None and key not in taken:
-                known = sorted(taken - _TAKEN_OUT)
-                raise ConfigError(f'{path}.{key}: {name} takes no {key}{_closest(key, known)}')
+                hint = _closest(key, taken - _TAKEN_OUT)
+                # nothing like it: perhaps of the type that a child config or an option replaced
+                if 'type' in value and 'did you mean' not in hint and not path[-1].isdigit():
+                    hint += (f'; if it belongs to the type that {name} takes the place of, drop '
+                             f'what that left: {path}._delete_=True')
+                raise ConfigError(f'{path}.{key}: {name} takes no {key}{hint}')
             if key not in _PLAIN:
                 _check(item, f'{path}.{key}')
 

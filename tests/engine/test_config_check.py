@@ -107,6 +107,18 @@ def test_a_component_of_ones_own_with_open_arguments_takes_any():
             MODELS.module_dict.pop(name)
 
 
+def test_what_a_former_type_left_is_dropped_as_the_error_says(config):
+    options = {'optim_wrapper.optimizer.type': 'SGD', 'optim_wrapper.optimizer.lr': 0.1}
+    merge_options(config, options)
+    with pytest.raises(ConfigError, match=r'SGD takes no betas; there are .*momentum.*: '
+                       r'optim_wrapper\.optimizer\._delete_=True$'):
+        check_config(config)
+    config = get_config(POSTTRAIN)
+    merge_options(config, options | {'optim_wrapper.optimizer._delete_': True})
+    check_config(config)
+    assert config.optim_wrapper.optimizer == dict(type='SGD', lr=0.1)
+
+
 def test_metainfo_is_plain_data(config):
     config.train_dataloader.dataset.metainfo = dict(type='mine', classes=dict(type='a', b=1))
     check_config(config)

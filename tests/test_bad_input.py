@@ -223,14 +223,17 @@ def test_missing_graphs_are_counted_and_the_loss_is_finite(tmp_path):
 def test_a_store_without_any_graph_stops_and_its_command_fills_it(tmp_path, tool):
     """Forgetting to parse: the commands that the error names are those that were forgotten."""
     root = make_msvd(tmp_path / 'data' / 'msvd')
-    (root / 'graphs').mkdir()
     data = data_set(root, rows='video')
     config = tmp_path / 'mine.py'
     config.write_text(f'train_dataloader = dict(dataset=dict(type="MSVD", data_root={str(root)!r},'
                       ' rows="video"))\n')
+    with pytest.raises(MissingGraphsError, match=rf'no graph store at {root}/graphs\.') as absent:
+        data.before_training(str(config))
+    (root / 'graphs').mkdir()
     with pytest.raises(MissingGraphsError) as caught:
         data.before_training(str(config))
     said = str(caught.value)
+    assert said.partition(' Fill ')[2] == str(absent.value).partition(' Fill ')[2]
     assert said.startswith(f'graphs of 0 of 3 videos, of 0 of 6 captions in {root / "graphs"}')
     commands = re.findall(r'python tools/(\S+) ([^;]+)', said)
     assert [name for name, _ in commands] == ['scene_graphs/parse_text.py',

@@ -185,9 +185,9 @@ def test_video_row_that_points_outside_its_nodes_stops_at_the_store(tmp_path, wh
     whole = DynamicSceneGraph((frame, frame), (0., 1.), ((-1, -1), (0, 1)))
     wrong = whole.to_dict()
     if where == 'edge':
-        wrong['frames'][1]['edges'].append([0, 99, 'attribute'])
+        wrong['frames'][1]['edges'].append([0, 98765, 'attribute'])
     elif where == 'predecessor':
-        wrong['predecessors'][1][0] = 99
+        wrong['predecessors'][1][0] = 98765
     else:
         wrong['predecessors'] = [[-1, -1], [0]]
     rows = [{'video_id': name, 'num_frames': 2, 'num_nodes': 4, 'parser': 'theirs',
@@ -202,7 +202,7 @@ def test_video_row_that_points_outside_its_nodes_stops_at_the_store(tmp_path, wh
             read()
         message = str(caught.value)
         assert shard.name in message and "'aa_0_1'" in message, message
-        assert ('99' in message) == (where != 'missing predecessors'), message
+        assert ('98765' in message) == (where != 'missing predecessors'), message
     assert store.get_video('bb_0_2') == whole       # the other rows of the shard are whole
     assert data[1 - at]['sample'].dsg is not None
 

@@ -185,9 +185,9 @@ def test_video_row_that_points_outside_its_nodes_stops_at_the_store(tmp_path, wh
     whole = DynamicSceneGraph((frame, frame), (0., 1.), ((-1, -1), (0, 1)))
     wrong = whole.to_dict()
     if where == 'edge':
-        wrong['frames'][1]['edges'].append([0, 99, 'attribute'])
+        wrong['frames'][1]['edges'].append([0, 98765, 'attribute'])
     elif where == 'predecessor':
-        wrong['predecessors'][1][0] = 99
+        wrong['predecessors'][1][0] = 98765
     else:
         wrong['predecessors'] = [[-1, -1], [0]]
     rows = [{'video_id': name, 'num_frames': 2, 'num_nodes': 4, 'parser': 'theirs',
@@ -202,7 +202,7 @@ def test_video_row_that_points_outside_its_nodes_stops_at_the_store(tmp_path, wh
             read()
         message = str(caught.value)
         assert shard.name in message and "'aa_0_1'" in message, message
-        assert ('99' in message) == (where != 'missing predecessors'), message
+        assert ('98765' in message) == (where != 'missing predecessors'), message
     assert store.get_video('bb_0_2') == whole       # the other rows of the shard are whole
     assert data[1 - at]['sample'].dsg is not None
 
@@ -223,14 +223,17 @@ def test_missing_graphs_are_counted_and_the_loss_is_finite(tmp_path):
 def test_a_store_without_any_graph_stops_and_its_command_fills_it(tmp_path, tool):
     """Forgetting to parse: the commands that the error names are those that were forgotten."""
     root = make_msvd(tmp_path / 'data' / 'msvd')
-    (root / 'graphs').mkdir()
     data = data_set(root, rows='video')
     config = tmp_path / 'mine.py'
     config.write_text(f'train_dataloader = dict(dataset=dict(type="MSVD", data_root={str(root)!r},'
                       ' rows="video"))\n')
+    with pytest.raises(MissingGraphsError, match=rf'no graph store at {root}/graphs\.') as absent:
+        data.before_training(str(config))
+    (root / 'graphs').mkdir()
     with pytest.raises(MissingGraphsError) as caught:
         data.before_training(str(config))
     said = str(caught.value)
+    assert said.partition(' Fill ')[2] == str(absent.value).partition(' Fill ')[2]
     assert said.startswith(f'graphs of 0 of 3 videos, of 0 of 6 captions in {root / "graphs"}')
     commands = re.findall(r'python tools/(\S+) ([^;]+)', said)
     assert [name for name, _ in commands] == ['scene_graphs/parse_text.py',

@@ -29,6 +29,7 @@ _LOADER_KEYS |= {'num_batch_per_epoch', 'type'}
 # keys that whoever builds a component takes out before its class is called
 _TAKEN_OUT = {'type', '_scope_', 'priority', 'constructor', 'paramwise_cfg',
               'convert_to_iter_based'}
+_PLAIN = {'metainfo'}   # data of the user's, in which a type is no component's
 _UNEXPECTED = re.compile(r"(\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'")
 _MISSING = re.compile(r"(\w+)(?:\.__init__)?\(\) missing \d+ required .*arguments?: (.*)")
 
@@ -48,7 +49,8 @@ def merge_options(config: Config, options: dict) -> None:
     Raises:
         ConfigError: an option whose first part is neither in the config nor known; one that sets
             a variable which the config file has used already (``max_iters``; the message names
-            the places that hold its value); an index behind the end of a list.
+            the places that hold its value); those that lead to a place which is not there, as
+            behind the end of a list.
     """
     for option, value in options.items():
         top = option.split('.', maxsplit=1)[0]
@@ -63,9 +65,11 @@ def merge_options(config: Config, options: dict) -> None:
                           f'would change nothing{_holders(config, option, value)}')
     try:
         config.merge_from_dict(options)
-    except (KeyError, TypeError) as error:
-        raise ConfigError(f'--cfg-options {" ".join(options)}: '
-                          f'{str(error.args[0]).split(" [")[0]}') from error
+    except (KeyError, TypeError, AttributeError) as error:
+        faults = [f'--cfg-options {option}: {fault}' for option, value in options.items()
+                  if (fault := _fault(config.to_dict(), option, value))]
+        raise ConfigError('; '.join(faults) or f'--cfg-options {" ".join(options)}: {error}'
+                          ) from error
 
 
 def check_config(config: Config) -> None:
@@ -119,9 +123,14 @@ def _check(value, path: str) -> None:
             taken = None if kind is None else _arguments(kind)
         for key, item in value.items():
             if taken is not None and key not in taken:
-                known = sorted(taken - _TAKEN_OUT)
-                raise ConfigError(f'{path}.{key}: {name} takes no {key}{_closest(key, known)}')
-            _check(item, f'{path}.{key}')
+                hint = _closest(key, taken - _TAKEN_OUT)
+                # nothing like it: perhaps of the type that a child config or an option replaced
+                if 'type' in value and 'did you mean' not in hint and not path[-1].isdigit():
+                    hint += (f'; if it belongs to the type that {name} takes the place of, drop '
+                             f'what that left: {path}._delete_=True')
+                raise ConfigError(f'{path}.{key}: {name} takes no {key}{hint}')
+            if key not in _PLAIN:
+                _check(item, f'{path}.{key}')
 
 
 def _find(full: str, path: str) -> Callable | None:
@@ -188,6 +197,25 @@ def _items(value, path: str = '') -> Iterator[tuple[str, object]]:
         yield here, item
         if isinstance(item, dict | list | tuple):
             yield from _items(item, here)
+
+
+def _fault(config: dict, option: str, value) -> str | None:
+    """At which part of an option merging cannot go on, and why; None where it can."""
+    node, path = config, ''
+    for key in option.split('.'):
+        if isinstance(node, list):
+            if not key.isdigit() or int(key) >= len(node):
+                return (f'{path} is a list, which has no {key}; there are '
+                        f'{", ".join(map(str, range(len(node)))) or "no entries"}')
+            if path + f'.{key}' == option and not isinstance(value, dict):
+                return f'one entry of a list cannot be set; give all of them: {path}=[...]'
+        elif not isinstance(node, dict):
+            return f'{path} is {node!r}, which has no {key}'
+        elif key not in node:
+            return None
+        node = node[int(key) if isinstance(node, list) else key]
+        path = f'{path}.{key}' if path else key
+    return None
 
 
 def _holders(config: Config, option: str, value) -> str:

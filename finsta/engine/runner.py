@@ -1,12 +1,16 @@
-"""The Runner with three differences: weights are checked, the command line's seed wins, and the
-log says in a few lines what is trained how fast."""
+"""The Runner with a few differences: weights are checked, the command line's seed wins, and the
+console says in a few lines what is trained how fast."""
 
+import logging
 from typing import Any
 
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from finsta.engine.checkpoint import check_resumable, load_weights
+
+# how mmengine's longest messages begin: environment, config, hooks
+_LONG = ('\n----', 'Config:', 'Hooks will be executed')
 
 
 class FinstaRunner(Runner):
@@ -18,8 +22,19 @@ class FinstaRunner(Runner):
     - so is the checkpoint of ``resume``, before anything is loaded;
     - the optimiser's parameters are summed up in the log
       (:class:`finsta.engine.optim.SummedUpOptimWrapperConstructor`);
+    - environment, config and hooks are listed in the log's file alone: on the console two hundred
+      lines of them hid the sentence that says what is wrong;
     - on ``resume``, ``cfg.command_line_seed`` is kept where mmengine takes the checkpoint's.
     """
+
+    def build_logger(self, *args, **kwargs) -> logging.Logger:
+        """mmengine's, with a console that leaves out what begins as in ``_LONG``."""
+        logger = super().build_logger(*args, **kwargs)
+        for handler in logger.handlers:
+            if not isinstance(handler, logging.FileHandler):
+                handler.addFilter(lambda record: not str(record.msg).startswith(_LONG))
+        logger.info(f'config, environment and hooks: {self._log_dir}/{self.timestamp}.log')
+        return logger
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """mmengine's, with the constructor above where the config names none."""

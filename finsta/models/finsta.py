@@ -23,7 +23,7 @@ from finsta.models.heads.base import BackboneInfo
 from finsta.models.teacher import StructureTeacher, TeacherOutput, in_batch_r1
 from finsta.models.transfer.inputs import TransferInputs
 from finsta.registry import BACKBONES, LOSSES, MODELS
-from finsta.structures import NODE_KINDS, TEXT, FrameFeatures, HolisticBatch, video_groups
+from finsta.structures import NODE_KINDS, TEXT, FrameFeatures, HolisticBatch, pair_groups
 from finsta.utils.distributed import world_size
 
 STAGES = ('warmup', 'joint', 'host')
@@ -113,7 +113,7 @@ class FinstaModel(BaseModel):
     def loss(self, inputs: dict[str, Any], data_samples: list) -> dict[str, Tensor]:
         """All losses of one batch as ``loss_*`` entries of a flat dict."""
         frames = self.backbone.preprocess_frames(inputs['frames'])
-        groups = None if data_samples is None else video_groups(data_samples, frames.device)
+        groups = None if data_samples is None else pair_groups(data_samples, frames.device)
         if self.teacher is None:
             text, video = self.encode(inputs, frames)
             self.last_stats = {}
@@ -146,7 +146,7 @@ class FinstaModel(BaseModel):
         Args:
             frames: (B, F, 3, h, w) preprocessed, or cached features. text: B rows, then the false
                 captions.
-            groups: (B,) long, equal for samples of one video; None = all differ.
+            groups: (B, 2) of ``pair_groups``; None = all differ.
         """
         losses, rows = {}, frames.shape[0]
         own = torch.arange(rows, device=frames.device)

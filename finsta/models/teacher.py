@@ -120,8 +120,8 @@ class StructureTeacher(nn.Module):
         of the samples without any. Also ``teacher_r1``, and those of the alignment losses.
 
         Args:
-            groups: (B,) long, equal for samples of one video, which are no negatives of each
-                other; None = all differ.
+            groups: (B, 2) of ``pair_groups``: samples that share a video or a text are no
+                negatives of each other; None = all differ.
         """
         graphs, losses, stats = out.graphs, {}, {}
         for name in ('osc', 'ptc'):

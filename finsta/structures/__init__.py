@@ -12,7 +12,7 @@ from finsta.structures.graph_batch import (
                                            HolisticBatch,
 )
 from finsta.structures.holistic import CrossEdge, HolisticSceneGraph
-from finsta.structures.sample import VideoTextSample, video_groups
+from finsta.structures.sample import VideoTextSample, alike, pair_groups
 from finsta.structures.scene_graph import (
                                            EDGE_SCHEMA,
                                            EDGE_TYPES,
@@ -29,5 +29,5 @@ __all__ = [
     'ATTENTION_EDGE_TYPES', 'EDGE_SCHEMA', 'EDGE_TYPES', 'NODE_KINDS', 'NUM_EDGE_TYPES', 'TEXT',
     'VISUAL', 'AnswerVocabulary', 'CrossEdge', 'DynamicSceneGraph', 'Edge', 'FrameFeatures',
     'GraphBatch', 'GraphError', 'HolisticBatch', 'HolisticSceneGraph', 'Node', 'SceneGraph',
-    'VideoTextSample', 'link_by_entity', 'to_networkx', 'video_groups',
+    'VideoTextSample', 'alike', 'link_by_entity', 'pair_groups', 'to_networkx',
 ]

@@ -48,10 +48,26 @@ class VideoTextSample:
     meta: dict[str, Any] = field(default_factory=dict)
 
 
-def video_groups(samples: Sequence[VideoTextSample], device: torch.device | str = 'cpu'
-                 ) -> Tensor:
-    """(B,) long: a number of each sample's video, or of the segment of it that the sample shows.
-    Equal for the captions of one video, on every process."""
-    keys = [repr((s.video_id, s.start, s.end)).encode() for s in samples]
-    return torch.tensor([int.from_bytes(blake2b(key, digest_size=8).digest(), 'big', signed=True)
-                         for key in keys], dtype=torch.long, device=device)
+def pair_groups(samples: Sequence[VideoTextSample], device: torch.device | str = 'cpu'
+                ) -> Tensor:
+    """(B, 2) long: a number of each sample's video, or of the segment of it that the sample shows,
+    and one of its text, whatever its case and blanks. Equal on every process; see
+    :func:`alike`."""
+    keys = [((s.video_id, s.start, s.end), ' '.join(s.text.lower().split())) for s in samples]
+    numbers = [[_number(part) for part in key] for key in keys]
+    return torch.tensor(numbers, dtype=torch.long, device=device).view(-1, 2)
+
+
+def _number(key: object) -> int:
+    digest = blake2b(repr(key).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, 'big', signed=True)
+
+
+def alike(rows: Tensor, others: Tensor) -> Tensor:
+    """(n, m) bool: whose text is true of whose video, since they share the one or the other.
+
+    Args:
+        rows, others: (n, 2) and (m, 2) of :func:`pair_groups`; or (n,) and (m,) of one number.
+    """
+    same = rows[:, None] == others
+    return same.any(2) if same.dim() == 3 else same

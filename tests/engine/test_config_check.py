@@ -33,7 +33,10 @@ def test_every_shipped_config_passes(name):
 
 @pytest.mark.parametrize(('option', 'message'), [
     ('modle.head', r'no modle in the config; did you mean model\?'),
-    ('param_scheduler.7.end', 'Index 7 exceeds'),
+    ('param_scheduler.7.end', 'param_scheduler is a list, which has no 7; there are 0, 1$'),
+    ('param_scheduler.last.end', 'param_scheduler is a list, which has no last; there are 0, 1$'),
+    ('param_scheduler.0', r'give all of them: param_scheduler=\[\.\.\.\]'),
+    ('train_cfg.max_iters.end', r'train_cfg\.max_iters is \d+, which has no end$'),
     ('train_dataloader.batchsize', r'DataLoader takes no batchsize; did you mean batch_size\?'),
     ('model.teacher.osc.temprature',
      r'model\.teacher\.osc\.temprature: ObjectSpatialContrast takes no temprature; did you mean '
@@ -49,6 +52,14 @@ def test_an_option_that_nothing_takes_is_named(config, option, message):
     with pytest.raises(ConfigError, match=message):
         merge_options(config, {option: '5'})
         check_config(config)
+
+
+def test_only_the_wrong_options_are_named(config):
+    with pytest.raises(ConfigError) as found:
+        merge_options(config, {'param_scheduler.7.end': 5, 'train_cfg.max_iters': 3,
+                               'train_cfg.max_iters.end': 5, 'model.host_weight': 1})
+    assert re.findall(r'--cfg-options (\S+):', str(found.value)) == [
+        'param_scheduler.7.end', 'train_cfg.max_iters.end']
 
 
 def test_a_used_variable_names_the_places_of_its_value(config):
@@ -94,6 +105,23 @@ def test_a_component_of_ones_own_with_open_arguments_takes_any():
     finally:
         for name in ('_TakesAny', '_PassesOn', '_Narrow'):
             MODELS.module_dict.pop(name)
+
+
+def test_what_a_former_type_left_is_dropped_as_the_error_says(config):
+    options = {'optim_wrapper.optimizer.type': 'SGD', 'optim_wrapper.optimizer.lr': 0.1}
+    merge_options(config, options)
+    with pytest.raises(ConfigError, match=r'SGD takes no betas; there are .*momentum.*: '
+                       r'optim_wrapper\.optimizer\._delete_=True$'):
+        check_config(config)
+    config = get_config(POSTTRAIN)
+    merge_options(config, options | {'optim_wrapper.optimizer._delete_': True})
+    check_config(config)
+    assert config.optim_wrapper.optimizer == dict(type='SGD', lr=0.1)
+
+
+def test_metainfo_is_plain_data(config):
+    config.train_dataloader.dataset.metainfo = dict(type='mine', classes=dict(type='a', b=1))
+    check_config(config)
 
 
 @pytest.mark.parametrize(('option', 'message'), [

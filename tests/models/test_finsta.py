@@ -159,6 +159,21 @@ def test_neighbours_compete_beside_the_hosts_own_objective():
     assert torch.allclose(losses['loss_itc'], plain['loss_itc'], atol=1e-5)
 
 
+@pytest.mark.parametrize('parts', [{}, dict(teacher=None, transfer=None,
+                                            head=dict(type='RetrievalHead'))])
+def test_two_videos_of_which_the_same_is_said_are_no_negatives(parts):
+    model, data = _model(**parts).eval(), batch(4)
+    given = [sample.text for sample in data['data_samples']]
+    assert len(set(given)) == 4
+    apart = model(**data, mode='loss')
+    data['data_samples'][1].video_id = 'v0'
+    one_video = model(**data, mode='loss')
+    data['data_samples'][1].video_id, data['data_samples'][1].text = 'v1', f' {given[0].upper()}'
+    one_text = model(**data, mode='loss')
+    assert 'loss_itc' in one_text and one_text['loss_itc'] != apart['loss_itc']
+    assert all(torch.equal(value, one_text[key]) for key, value in one_video.items())
+
+
 @pytest.mark.parametrize('name', ['ALPRO', 'STGT', 'STGT-stage2'])
 @pytest.mark.parametrize('head', [None, dict(type='RetrievalHead')])
 def test_no_caption_of_the_own_video_is_mined_as_a_false_one(name, head):

@@ -50,7 +50,8 @@ def _batch(rows: slice, choices: bool = False) -> dict:
     cut['texts'] = texts[rows]
     cut['negative_texts'] = FALSE[rows] if choices else None
     cut['graphs'] = HolisticBatch.from_graphs(graphs[rows])
-    samples = list(data['data_samples'])
+    samples = [dataclasses.replace(s, text=t)
+               for s, t in zip(data['data_samples'], texts, strict=True)]
     if choices:
         samples[-1] = dataclasses.replace(samples[-1], video_id=samples[0].video_id)
     return dict(inputs=cut, data_samples=samples[rows])

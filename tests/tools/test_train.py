@@ -1,6 +1,7 @@
 """tools/train.py, tools/test.py and dist_train.sh on the toy world, as a user calls them."""
 
 import json
+import re
 
 import pytest
 
@@ -17,7 +18,9 @@ def test_train_with_bf16_seed_and_options(toy_config, tmp_path, tool):
                 SHORT, 'default_hooks.checkpoint.save_best=mean_prediction')
     assert done.returncode == 0, done.stderr
     log = done.stdout + done.stderr
-    assert "type='Bf16OptimWrapper'" in log and 'seed=5' in log and 'Iter(val)' not in log
+    written = next((tmp_path / 'work_dirs' / 'toy').rglob('*.log')).read_text()
+    assert "type='Bf16OptimWrapper'" in written and 'seed=5' in written
+    assert 'Iter(val)' not in log
     assert 'structure/nodes: 4' in log
     assert (tmp_path / 'work_dirs' / 'toy' / 'iter_3.pth').is_file()
     assert len(_losses(tmp_path)) == 3
@@ -48,12 +51,16 @@ def test_resume_refuses_another_models_checkpoint(toy_config, tmp_path, tool, fl
     assert 'another --work-dir' in other.stderr and _losses(tmp_path) == before
 
 
-def test_missing_data_is_a_sentence(toy_config, tool):
+def test_missing_data_is_a_sentence(toy_config, tmp_path, tool):
     done = tool('train.py', toy_config, '--cfg-options',
                 'train_dataloader.dataset.root=data/none')
     assert done.returncode == 2
     assert 'error: there is no toy data under data/none' in done.stderr
     assert 'Traceback' not in done.stderr
+    assert done.stdout.count('\n') < 10 and 'Config:' not in done.stdout   # the sentence is seen
+    file, = re.findall(r'config, environment and hooks: (\S+)', done.stdout)
+    said = (tmp_path / file).read_text()
+    assert all(text in said for text in ('Config:', 'System environment:', 'Hooks will be'))
 
 
 def test_test_with_checkpoint_and_zero_shot(toy_config, tmp_path, tool):

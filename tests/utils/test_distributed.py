@@ -12,8 +12,9 @@ from tests.utils.dist import run_processes
 SPLIT = (2, 4)      # videos of each process
 EXTRA = (0, 3)      # extra negative texts of each process
 CASES = ((True, True), (False, True), (True, False))  # local_loss, with_grad
-# numbers of the videos: two captions of one inside a process, and two in both
-GROUPS = torch.tensor([5, 8, 5, -3, -3, 2])
+# numbers of the videos and texts: two captions of one video inside a process, and two in both; one
+# text of two videos in both
+GROUPS = torch.tensor([[5, 1], [8, 2], [5, 3], [-3, 4], [-3, 2], [2, 5]])
 
 
 def _data():

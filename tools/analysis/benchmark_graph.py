@@ -173,10 +173,9 @@ def back_end_rows(args: argparse.Namespace) -> list[dict]:
                          for n, f in layers.items()}
                 calls = {n: lambda f=f, x=x, half=dtype == 'bf16': step(f, x, half)
                          for n, f in ready.items()}
-                kind = torch.bfloat16 if dtype == 'bf16' else torch.float32
                 row = {'mode': mode, 'dtype': dtype, 'case': case, 'nodes': units * nodes,
                        'edges': topology.num_edges, 'times': interleave(calls, args),
-                       'auto_chose': choose(x.device, kind, topology.width, topology.num_edges)}
+                       'auto_chose': choose(x.device, topology.width)}
                 judge(row)
                 rows.append(row)
                 print(line(row), flush=True)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,8 @@ _FEW_JOINED = 0.05
 
 
 class MissingGraphsError(ValueError):
-    """A graph store without any graph of the data set; the message names the command that fills
-    it."""
+    """A graph store that is absent or without any graph of the data set; the message names the
+    command that fills it."""
 
 
 @TRANSFORMS.register_module()
@@ -67,7 +68,8 @@ class LoadGraphs(Transform):
 
     Raises:
         KeyError: a graph is missing and ``missing='raise'``.
-        MissingGraphsError: before training, when the store holds no needed graph at all.
+        MissingGraphsError: before training, when the store is absent or holds no needed graph at
+            all.
     """
 
     def __init__(self, store: dict, matcher: dict | None = None,
@@ -77,10 +79,16 @@ class LoadGraphs(Transform):
             raise ValueError(f"needed={needed!r}: 'text' and 'video' are the kinds of graphs")
         if missing not in ('empty', 'raise'):
             raise ValueError(f"missing={missing!r}: use 'empty' or 'raise'")
-        self._store = GRAPH_STORES.build(store)
+        self._config = store
         self._matcher = None if matcher is None else MATCHERS.build(matcher)
         self.num_key_frames, self.missing, self.needed = num_key_frames, missing, tuple(needed)
         self.tally = Tally('graph store')
+
+    @cached_property
+    def _store(self) -> Any:
+        """Opened when it is needed: the commands that make an absent one depend on the data set,
+        which is not known before."""
+        return GRAPH_STORES.build(self._config)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         sample = results['sample']
@@ -105,6 +113,14 @@ class LoadGraphs(Transform):
 
     def before_training(self, dataset: Any, config_file: str = 'CONFIG') -> None:
         """Say how many graphs of the data set the store holds; see the class."""
+        try:
+            where = getattr(self._store, 'root', type(self._store).__name__)
+        except FileNotFoundError as error:
+            if not self.needed or 'root' not in self._config:
+                raise
+            where = self._config['root']
+            raise self._unfilled(f'there is no graph store at {where}', self.needed, dataset,
+                                 where, config_file) from error
         if not hasattr(self._store, 'has_text') or not hasattr(self._store, 'has_video'):
             return
         samples = (dataset.get_sample(i) for i in range(len(dataset)))
@@ -113,16 +129,12 @@ class LoadGraphs(Transform):
         videos = dict.fromkeys(video for video, _ in captions)
         text = sum(self._store.has_text(text, video) for video, text in captions)
         video = sum(map(self._store.has_video, videos))
-        where = getattr(self._store, 'root', type(self._store).__name__)
         said = (f'graphs of {video} of {len(videos)} videos, of {text} of {len(captions)} '
                 f'captions in {where}')
         found = {'text': text, 'video': video}
         if absent := [kind for kind in self.needed if not found[kind]]:
-            commands = self._commands(dataset, where, config_file)
-            raise MissingGraphsError(
-                f'{said}: training would go on with empty graphs in their place. Fill the store '
-                'that train_dataloader.dataset.pipeline, LoadGraphs.store.root names: '
-                + '; '.join(f'python tools/scene_graphs/{commands[kind]}' for kind in absent))
+            raise self._unfilled(f'{said}: training would go on with empty graphs in their place',
+                                 absent, dataset, where, config_file)
         self._warn_of_strangers(dataset)
         whole = text == len(captions) and video == len(videos)
         print_log(said + ('' if whole else '; empty graphs stand for the others'),
@@ -164,6 +176,14 @@ class LoadGraphs(Transform):
                   '(DetectorVideoParser) or a matcher by pictures (FrozenSimilarityMatcher) can '
                   'join them (docs/en/user_guides/scene_graphs.md)', logger='current',
                   level=logging.WARNING)
+
+    def _unfilled(self, said: str, kinds: Sequence[str], dataset: Any, where: object,
+                  config_file: str) -> MissingGraphsError:
+        commands = self._commands(dataset, where, config_file)
+        return MissingGraphsError(
+            f'{said}. Fill the store that train_dataloader.dataset.pipeline, '
+            'LoadGraphs.store.root names: '
+            + '; '.join(f'python tools/scene_graphs/{commands[kind]}' for kind in kinds))
 
     def _commands(self, dataset: Any, where: object, config_file: str) -> dict[str, str]:
         """Kind of graph -> tool and options that make those of a data set."""

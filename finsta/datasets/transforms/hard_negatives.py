@@ -11,6 +11,7 @@ import random
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from functools import cached_property
 from itertools import combinations, pairwise, zip_longest
 from typing import Any
 
@@ -88,8 +89,17 @@ class GraphHardNegatives(Transform):
             raise ValueError(f'operations {sorted(unknown)} are none of {sorted(OPERATIONS)}')
         self.num, self.bank_texts = num, bank_texts
         self.operations = list(operations or OPERATIONS)
-        self.store = None if store is None else GRAPH_STORES.build(store)
+        self._config = store
         self.bank: Bank | None = None
+
+    @cached_property
+    def store(self) -> Any:
+        """None, or the store; opened when it is needed."""
+        return None if self._config is None else GRAPH_STORES.build(self._config)
+
+    def before_training(self, dataset: Any, config_file: str = 'CONFIG') -> None:
+        """Open the store. LoadGraphs stands before, and says what makes an absent one."""
+        _ = self.store
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Needs ``results['sample']`` with ``text`` and ``tsg``."""

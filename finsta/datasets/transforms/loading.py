@@ -17,7 +17,8 @@ class LoadVideoFrames(Transform):
 
     Adds ``frames`` uint8 (F, H, W, 3), ``frame_mask`` (F,) all True, ``frame_times`` (F,) seconds
     and ``crop`` (0, 0, 1, 1). F is ``num_frames``, or less where the segment has fewer frames
-    (``PadFrames`` and the collate function fill up).
+    (``PadFrames`` and the collate function fill up). In test mode the clip read last is kept: the
+    questions of a video follow one another, and it is decoded once for all of them.
 
     Args:
         num_frames: frames to read.
@@ -43,6 +44,7 @@ class LoadVideoFrames(Transform):
         self.backend, self.allow_truncated = backend, allow_truncated
         self.cache = FrameCache(**cache) if cache is not None else None
         self.limits = VideoLimits(**(limits or {}))
+        self._last: tuple[Any, tuple[np.ndarray, np.ndarray] | None] = (None, None)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         sample = results['sample']
@@ -52,10 +54,18 @@ class LoadVideoFrames(Transform):
             frames = np.zeros((self.num_frames, side, side, 3), np.uint8)
             times = np.arange(self.num_frames, dtype=np.float64)
         else:
-            frames, times = self._read(sample, not results.get('test_mode', False))
+            frames, times = self._tested(sample) if results.get('test_mode', False) \
+                else self._read(sample, training=True)
         results.update(frames=frames, frame_times=times, crop=np.array([0., 0., 1., 1.]),
                        frame_mask=np.ones(len(frames), bool))
         return results
+
+    def _tested(self, sample: Any) -> tuple[np.ndarray, np.ndarray]:
+        key = (sample.video_path, sample.start, sample.end)
+        if self._last[0] != key:
+            self._last = (key, self._read(sample, training=False))
+        frames, times = self._last[1]
+        return frames.copy(), times.copy()
 
     def _read(self, sample: Any, training: bool) -> tuple[np.ndarray, np.ndarray]:
         path = sample.video_path

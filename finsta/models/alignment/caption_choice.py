@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from finsta.models.alignment.weights import loss_weights
 from finsta.registry import LOSSES
+from finsta.structures import alike
 from finsta.utils.distributed import mean_over_processes
 
 
@@ -109,16 +110,16 @@ class NeighbourChoice(CaptionChoice):
         each caption with the other videos of its group.
 
         Args:
-            groups: (B,) long, equal for samples of one video, which do not compete.
+            groups: (B, 2) of ``pair_groups``: samples of one video do not compete, either.
         """
         rows, size = len(texts), self.group_size
         if rows % size:
             raise ValueError(f'a batch of {rows} is no multiple of NeighbourChoice.group_size='
                              f'{size}; set train_dataloader.batch_size and drop_last=True')
-        clips = list(range(rows)) if groups is None else groups.tolist()
+        same = [[False] * rows] * rows if groups is None else alike(groups, groups).tolist()
         said = [' '.join(text.lower().split()) for text in texts]
         others = [(i, j) for i in range(rows) for j in range(i - i % size, i - i % size + size)
-                  if said[i] != said[j] and clips[i] != clips[j]]
+                  if said[i] != said[j] and not same[i][j]]
         pairs = torch.tensor([(i, i) for i in range(rows)] + others, device=device)
         return pairs[:, 0], pairs[:, 1]
 

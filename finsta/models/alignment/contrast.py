@@ -13,12 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from finsta.structures import alike
 from finsta.utils.distributed import gather_with_grad, mean_over_processes, rank
 
 
 def positive_pair_info_nce(anchors: Tensor, candidates: Tensor, positive: Tensor,
                            allowed: Tensor, temperature: float, gather: bool = False,
-                           videos: tuple[Tensor, Tensor] | None = None) -> Tensor:
+                           groups: tuple[Tensor, Tensor] | None = None) -> Tensor:
     """The loss above.
 
     Args:
@@ -27,8 +28,8 @@ def positive_pair_info_nce(anchors: Tensor, candidates: Tensor, positive: Tensor
             positives always do.
         temperature: tau > 0.
         gather: candidates of other processes stand in every denominator too.
-        videos: (A,) and (K,) numbers of the anchors' and candidates' videos, as in ``allowed``:
-            candidates of other processes that belong to the anchor's video are left out.
+        groups: (A, 2) and (K, 2), of ``structures.pair_groups`` for the anchors' and candidates'
+            samples: candidates of other processes that are like the anchor's are left out.
 
     Returns:
         scalar in fp32.
@@ -42,8 +43,8 @@ def positive_pair_info_nce(anchors: Tensor, candidates: Tensor, positive: Tensor
             c, sizes = gather_with_grad(c)
             around = (sum(sizes[:rank()]), sum(sizes[rank() + 1:]))
             others = torch.ones(len(a), len(c), dtype=torch.bool, device=c.device)
-            if videos is not None:
-                others = videos[0][rows, None] != gather_with_grad(videos[1], False)[0]
+            if groups is not None:
+                others = ~alike(groups[0][rows], gather_with_grad(groups[1], False)[0])
             others[:, around[0]:len(c) - around[1]] = allowed
             keep, allowed = F.pad(keep, around), others
         logits = (a @ c.T / temperature).masked_fill(~(allowed | keep), float('-inf'))
@@ -59,14 +60,14 @@ def same_sample(anchor_sample: Tensor, candidate_sample: Tensor, negatives: str,
 
     Args:
         negatives: ``'video'``: candidates of the anchor's own sample; ``'batch'``: all.
-        groups: (B,) number of each sample's video (``structures.video_groups``): what another
-            sample shows of the anchor's own video is true of it, too, and left out.
+        groups: (B, 2) of ``structures.pair_groups``: what a sample of the anchor's own video, or
+            of its text, shows is true of it, too, and left out.
     """
     same = anchor_sample[:, None] == candidate_sample[None]
     if negatives == 'batch':
         if groups is None:
             return torch.ones_like(same)
-        return same | (groups[anchor_sample][:, None] != groups[candidate_sample])
+        return same | ~alike(groups[anchor_sample], groups[candidate_sample])
     if negatives == 'video':
         return same
     raise ValueError(f"negatives must be 'video' or 'batch', got {negatives!r}")

@@ -40,8 +40,8 @@ class ObjectSpatialContrast(nn.Module):
 
         Args:
             h_tsg: (N_T, D). h_dsg: (N_D, D). graphs: the batch they belong to.
-            groups: (B,) long, equal for samples of one video, which are no negatives of each
-                other; None = all differ.
+            groups: (B, 2) of ``pair_groups``: samples that share a video or a text are no
+                negatives of each other; None = all differ.
 
         Returns:
             scalar loss; ``{'osc_positives': ..., 'osc_anchors': ...}``.
@@ -58,10 +58,10 @@ class ObjectSpatialContrast(nn.Module):
             positive = positive | ((cosine > self.rho) & own)
         allowed = own if self.negatives == 'video' else same_sample(
             graphs.tsg.sample_ids[text], graphs.dsg.sample_ids[video], self.negatives, groups)
-        videos = None if groups is None else (groups[graphs.tsg.sample_ids[text]],
-                                              groups[graphs.dsg.sample_ids[video]])
+        sides = None if groups is None else (groups[graphs.tsg.sample_ids[text]],
+                                             groups[graphs.dsg.sample_ids[video]])
         loss = positive_pair_info_nce(anchors, candidates, positive, allowed, self.temperature,
-                                      self.negatives == 'batch', videos)
+                                      self.negatives == 'batch', sides)
         return loss, {'osc_positives': float(positive.sum()), 'osc_anchors': float(len(text))}
 
 

@@ -52,9 +52,9 @@ class PredicateTemporalContrast(nn.Module):
         positive = self.positives(graphs, text, intervals)
         sample = graphs.tsg.sample_ids[text]
         allowed = same_sample(sample, intervals.sample, self.negatives, groups)
-        videos = None if groups is None else (groups[sample], groups[intervals.sample])
+        sides = None if groups is None else (groups[sample], groups[intervals.sample])
         loss = positive_pair_info_nce(anchors, intervals.features, positive, allowed,
-                                      self.temperature, self.negatives == 'batch', videos)
+                                      self.temperature, self.negatives == 'batch', sides)
         return loss, {'ptc_positives': float(positive.sum()), 'ptc_anchors': float(len(text)),
                       'ptc_candidates': float(len(intervals.chain))}
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from finsta.registry import BACKBONES
+from finsta.structures import alike
 from finsta.utils.optional import require
 
 from .adapted import adapt_frames, add_video_adapter
@@ -235,7 +236,7 @@ class ALPRO(VideoLanguageBackbone):
     def host_loss(self, text: BackboneFeatures, video: BackboneFeatures,
                   groups: Tensor | None = None) -> dict[str, Tensor]:
         """``loss_itc`` over all processes, ``loss_itm`` on own pairs; text rows B.. are
-        candidates for the hard negatives of both, rows of the same video are for neither."""
+        candidates for the hard negatives of both, rows of one video or text are for neither."""
         losses = {}
         if 'itc' in self.host_losses:
             losses['loss_itc'] = contrastive_loss(text.text_pooled, video.video_pooled,
@@ -250,8 +251,8 @@ class ALPRO(VideoLanguageBackbone):
         b = len(video.video)
         own = torch.arange(b, device=video.video.device)
         which = own if groups is None else groups
-        same = which[:, None] == which
-        others = not bool(same.all())
+        same = alike(which, which)
+        others = bool((~same).any(1).all())   # everyone has one
         texts, videos, labels = [own], [own], [torch.ones_like(own)]
         with torch.no_grad():
             logits = self.similarity(text, video) * self.logit_scale()

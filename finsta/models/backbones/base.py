@@ -289,8 +289,8 @@ class VideoLanguageBackbone(BaseModule):
         Text features may hold more rows than videos: rows B.. are extra negatives.
 
         Args:
-            groups: (B,) long, equal for pairs of one video (``structures.video_groups``), on every
-                process or none: such rows are never negatives of each other. None = all differ.
+            groups: (B, 2) of ``structures.pair_groups``, on every process or none: rows that are
+                ``structures.alike`` are never negatives of each other. None = all differ.
         """
         raise NotImplementedError
 

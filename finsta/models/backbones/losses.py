@@ -4,8 +4,8 @@
     t2v_i = -log softmax_j(s * t_i . v_j)[i]   over all videos
     loss = (mean v2t + mean t2v) / 2
 
-Rows of one video (several captions of it in a batch) are no negatives of each other: the target of
-such a row is shared equally among all of them, as in ALBEF and BLIP.
+Rows of one video (several captions of it in a batch) or of one text are no negatives of each
+other: the target of such a row is shared equally among all of them, as in ALBEF and BLIP.
 
 Shapes: t (B + X, E), v (B, E); row i of t describes row i of v for i < B, the X others are extra
 negatives of every video.
@@ -15,16 +15,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from finsta.structures import alike
 from finsta.utils.distributed import gather_with_grad, rank, world_size
 
 
 def groups_of_all(groups: Tensor | None, sizes: list[int], device: torch.device
                   ) -> tuple[Tensor, Tensor]:
-    """Numbers of the videos of own rows (b,) and of those of all processes (B,); row by row
-    another one for ``groups`` None.
+    """Groups of own rows (b, 2) and of those of all processes (B, 2); for ``groups`` None (b,) and
+    (B,), row by row another number.
 
     Args:
-        groups: (b,) as of ``video_groups``. sizes: b of each process.
+        groups: (b, 2) of ``pair_groups``. sizes: b of each process.
 
     Raises:
         ValueError: another number of ``groups`` than of rows.
@@ -34,20 +35,20 @@ def groups_of_all(groups: Tensor | None, sizes: list[int], device: torch.device
         everyone = torch.arange(sum(sizes), device=device)
         return everyone[start:start + rows], everyone
     if len(groups) != rows:
-        raise ValueError(f'groups names the video of each of the {rows} pairs, got '
-                         f'{len(groups)} numbers')
+        raise ValueError(f'groups names video and text of each of the {rows} pairs, got '
+                         f'{len(groups)} rows')
     groups = groups.to(device)
     return groups, gather_with_grad(groups, False)[0]
 
 
 def pair_targets(own: Tensor, everyone: Tensor, start: int) -> Tensor:
-    """What own rows should choose among all: class indices (b,) where no video has two rows, else
-    probabilities (b, B), equal among the rows of the own video.
+    """What own rows should choose among all: class indices (b,) where no two rows are alike, else
+    probabilities (b, B), equal among those that are like the own one.
 
     Args:
         own, everyone: of :func:`groups_of_all`. start: place of the first own row.
     """
-    same = own[:, None] == everyone
+    same = alike(own, everyone)
     if int(same.sum()) == len(own):
         return torch.arange(start, start + len(own), device=own.device)
     return same / same.sum(1, keepdim=True)
@@ -69,7 +70,7 @@ def contrastive_loss(text: Tensor, video: Tensor, scale: Tensor, local_loss: boo
         local_loss: each process scores its own rows only (the mean over processes, as DDP takes
             it, is the loss of the big batch); False: each process scores all rows.
         with_grad: see :func:`gather_with_grad`.
-        groups: (B,) long, equal for rows of one video; None = all differ.
+        groups: (B, 2) of ``pair_groups``; None = all differ.
 
     Raises:
         ValueError: fewer texts than videos, another number of ``groups``.

@@ -12,7 +12,7 @@ from typing import Any
 from finsta.registry import BACKBONES
 
 from .base import VideoLanguageBackbone
-from .checkpoint import is_saved_backbone, load_backbone, read_saved_config
+from .checkpoint import CheckpointError, is_saved_backbone, load_backbone, read_saved_config
 
 # what a saved backbone brings itself
 _OF_THE_FOLDER = {'type', 'pretrained', 'tokenizer', 'text', 'vision'}
@@ -68,12 +68,19 @@ def as_saved(backbone: Mapping[str, Any]) -> dict[str, Any]:
     class, that of the saved one: a real config says which CLIP it starts from, and has no sizes
     for anything else. Sizes of the towers and the tokeniser are the folder's, the rest stays the
     config's. (STGT's configs have all sizes; see :func:`take_sizes`.)
+
+    Raises:
+        CheckpointError: the folder is one of another class.
     """
     config, source = dict(backbone), backbone.get('pretrained')
     if 'blip2_pretrained' in config or config.get('type') == 'SavedBackbone' or source is None \
-            or not is_saved_backbone(source) \
-            or read_saved_config(source).get('type') != config.get('type'):
+            or not is_saved_backbone(source):
         return config
+    if (found := read_saved_config(source).get('type')) != config.get('type'):
+        # before the config's own tokeniser is asked for, on the hub
+        raise CheckpointError(f'model.backbone.pretrained={source} holds a {found}, and the '
+                              f'config is for {config.get("type")}: name a folder of that, or '
+                              f'take a config for {found}')
     kept = {k: v for k, v in config.items() if v is not None and k not in _OF_THE_FOLDER}
     return dict(type='SavedBackbone', pretrained=str(source), **kept)
 

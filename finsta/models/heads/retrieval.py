@@ -6,7 +6,7 @@ from torch import Tensor
 from finsta.models.backbones.base import BackboneFeatures, VideoLanguageBackbone
 from finsta.models.heads.base import BackboneInfo, TaskHead
 from finsta.registry import MODELS
-from finsta.structures import VideoTextSample, video_groups
+from finsta.structures import VideoTextSample, pair_groups
 
 
 @MODELS.register_module()
@@ -23,7 +23,7 @@ class RetrievalHead(TaskHead):
     def loss(self, backbone: VideoLanguageBackbone, text: BackboneFeatures,
              video: BackboneFeatures, samples: list[VideoTextSample]) -> dict[str, Tensor]:
         """The host objective of the backbone."""
-        return backbone.host_loss(text, video, video_groups(samples, video.video_pooled.device))
+        return backbone.host_loss(text, video, pair_groups(samples, video.video_pooled.device))
 
     @torch.no_grad()
     def predict(self, backbone: VideoLanguageBackbone, video: BackboneFeatures, frames: Tensor,

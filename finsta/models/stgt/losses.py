@@ -10,8 +10,8 @@
 Over several processes each scores its own rows; the mean over processes, as DDP takes it, is the
 loss of the big batch in value and, with ``gather_grad``, in gradient (VTM only where mining is
 not random). Text rows beyond the videos are extra negatives: ours. Ours, too: rows of one video
-(several captions of it in a batch) share VTC's target equally and are no negatives in VTM; CSAL's
-targets, which come from how alike rows are, stay as they are.
+(several captions of it in a batch) or of one text share VTC's target equally and are no negatives
+in VTM; CSAL's targets, which come from how alike rows are, stay as they are.
 
 Shapes: B pairs, X extra texts, Q queries, E joint width, L tokens, V words.
 """
@@ -27,6 +27,7 @@ from finsta.models.backbones.blocks import unit
 from finsta.models.backbones.losses import cross_entropy, groups_of_all, pair_targets
 from finsta.models.backbones.queries import query_similarity
 from finsta.registry import LOSSES
+from finsta.structures import alike
 from finsta.utils.distributed import gather_with_grad, rank, world_size
 
 
@@ -56,7 +57,7 @@ class _Contrast(nn.Module):
     def forward(self, text: Tensor, video: Tensor, scale: Tensor, groups: Tensor | None = None
                 ) -> dict[str, Tensor]:
         """text (B + X, E) and video (B, Q, E) unit vectors; row i of text describes video i;
-        groups (B,) long, equal for rows of one video, None = all differ."""
+        groups (B, 2) of ``pair_groups``, None = all differ."""
         b = len(video)
         if len(text) < b:
             raise ValueError(f'{b} videos need at least {b} texts in the same order, got '
@@ -157,7 +158,8 @@ class VTM(nn.Module):
             t2v: (b, B) scaled similarity of own texts to the videos of all processes.
             v2t: (b, B + X) of own videos to all texts: pairs of all processes, then extra ones.
             ids, mask: (b + x, L) own texts, extra ones last. video, video_mask: (b, S, C), (b, S).
-            groups: (b,) long, equal for rows of one video, which are no negatives of each other.
+            groups: (b, 2) of ``pair_groups``: rows that share a video or a text are no negatives
+                of each other.
         """
         b = len(video)
         all_ids, all_mask, sizes = gather_texts(ids, mask, b)
@@ -166,7 +168,7 @@ class VTM(nn.Module):
         start, total = sum(sizes[:rank()]), sum(sizes)
         own = torch.arange(start, start + b, device=video.device)
         mine, everyone = groups_of_all(groups, sizes, video.device)
-        same, others = mine[:, None] == everyone, bool((everyone != everyone[:1]).any())
+        same, others = alike(mine, everyone), bool((~alike(everyone, everyone)).any(1).all())
         rows = [(own, own, 1)]
         if others:
             rows.append((own, self._mine(t2v, same), 0))

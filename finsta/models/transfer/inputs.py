@@ -25,7 +25,7 @@ class TransferInputs:
         tsg_labels, dsg_labels: (L, D_l) frozen embedding of each of ``graphs.tsg.labels`` and
             ``graphs.dsg.labels``.
         graphs: the batch of graphs.
-        groups: (B,) long, equal for samples of one video; None = all differ.
+        groups: (B, 2) of ``pair_groups``; None = all differ.
     """
 
     graphs: HolisticBatch

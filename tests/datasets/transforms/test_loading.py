@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from finsta.datasets.transforms.loading import LoadVideoFrames
-from finsta.datasets.transforms.video import VideoError
+from finsta.datasets.transforms.video import VideoError, open_video
 from finsta.structures import VideoTextSample
 from tests.datasets.conftest import read_number
 
@@ -43,6 +43,24 @@ def test_random_in_training_by_seed_and_fixed_in_test(clip_file):
         return load(clip_file, test_mode, num_frames=4, sampling='random')['frame_times'].tolist()
     assert draw(0, False) == draw(0, False) != draw(1, False)
     assert draw(0, True) == draw(1, True)
+
+
+def test_in_test_mode_questions_in_a_row_decode_their_video_once(clip_file, monkeypatch):
+    opened = []
+    monkeypatch.setattr('finsta.datasets.transforms.loading.open_video',
+                        lambda path, *args: opened.append(path) or open_video(path, *args))
+    transform = LoadVideoFrames(num_frames=3)
+
+    def frames(start=None, test_mode=True):
+        sample = VideoTextSample('v', str(clip_file), start=start)
+        return transform({'sample': sample, 'test_mode': test_mode})['frames']
+    first = frames()
+    whole = first.copy()
+    first[:] = 0   # what a later transform does to its frames is its own
+    assert np.array_equal(frames(), whole) and len(opened) == 1
+    assert not np.array_equal(frames(start=1.), whole) and len(opened) == 2
+    frames(test_mode=False), frames(test_mode=False)
+    assert len(opened) == 4
 
 
 def test_bad_segment_and_bad_file_raise_video_errors(clip_file, tmp_path):

@@ -82,4 +82,6 @@ def test_neighbours_of_one_video_do_not_compete():
     caption, video = choice.pairs(texts, groups=torch.tensor([7, 7, 8, 9]))
     assert sorted(zip(caption.tolist(), video.tolist(), strict=True)) == [
         (0, 0), (1, 1), (2, 2), (2, 3), (3, 2), (3, 3)]
+    both = choice.pairs(texts, groups=torch.tensor([[7, 1], [7, 2], [8, 3], [9, 4]]))
+    assert torch.equal(both[0], caption) and torch.equal(both[1], video)
     assert torch.equal(choice.pairs(texts, groups=torch.arange(4))[0], choice.pairs(texts)[0])

@@ -61,6 +61,9 @@ def test_samples_of_one_video_are_no_negatives_of_each_other(batch, kind):
     assert torch.equal(plain, apart)
     grouped, _ = module(h_t, h_d, batch, torch.tensor([5, 5, 7]))
     assert grouped < plain
+    # two videos of which the same is said are no negatives, either
+    said, _ = module(h_t, h_d, batch, torch.tensor([[5, 1], [6, 1], [7, 2]]))
+    assert torch.equal(said, grouped)
     graphs = [holistic_graph(s, 2, 4) for s in range(3)]
     total, anchors = 0.0, 0
     for kept, own in (((0, 2), 0), ((1, 2), 0), ((0, 1, 2), 2)):

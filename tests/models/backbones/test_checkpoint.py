@@ -89,6 +89,18 @@ def test_weights_of_another_backbone_are_refused(saved):
         build('CLIP4Clip-meanP').load(folder)
 
 
+def test_a_saved_backbone_in_a_real_config_asks_no_hub(saved, tmp_path):
+    """Its folder has a tokeniser; that of another class is refused before the config's is read."""
+    host = build('ALPRO')
+    host.cfg['tokenizer'] = 'bert-base-uncased'   # so that the folder gets a copy
+    own = host.save(tmp_path / 'own')
+    config = dict(HOSTS['ALPRO'], tokenizer='bert-base-uncased', text=dict(vocab_size=30522))
+    model = FinstaModel(backbone=dict(config, pretrained=str(own)))
+    assert model.backbone.cfg['tokenizer'] == str(own / 'tokenizer')
+    with pytest.raises(CheckpointError, match='holds a CLIP4Clip, and the config is for ALPRO'):
+        FinstaModel(backbone=dict(config, pretrained=str(saved[1])))
+
+
 def test_damaged_weights_are_refused(saved):
     _, folder = saved
     weights = folder / 'model.safetensors'

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from finsta.models.backbones import CheckpointError, load_backbone
 from finsta.models.backbones.convert import Rule, rename
+from tests.models.backbones.hosts import build
 
 WIDTH, HEADS, PATCH, CELLS, VOCAB, FRAMES = 128, 2, 8, 2, 2207, 3
 TEXTS = ['the red circle moves', 'a zebra']
@@ -289,3 +290,21 @@ def test_rules_that_collide_are_refused():
         rename(state, [Rule('[ab]', 'x')])
     with pytest.raises(CheckpointError, match='1 tensors for 2 names'):
         rename(state, [Rule('[ab]', ('x', 'y'))])
+
+
+@torch.no_grad()
+def test_merged_adapters_leave_the_plain_model(tool, tmp_path, capsys):
+    host = build('VideoLLaVA-lora').eval()
+    for name, parameter in host.named_parameters():
+        if 'lora_B' in name:
+            parameter.normal_(std=0.1)
+    host.save(tmp_path / 'lora')
+    convert = tool('merge_lora').main
+    convert([str(tmp_path / 'lora'), str(tmp_path / 'merged')])
+    merged = load_backbone(tmp_path / 'merged').eval()
+    torch.testing.assert_close(merged.encode_text(TEXTS).text, host.encode_text(TEXTS).text,
+                               rtol=1e-4, atol=1e-5)
+    assert set(merged.state_dict()) == set(build('VideoLLaVA').state_dict())
+    with pytest.raises(SystemExit):
+        convert([str(tmp_path / 'merged'), str(tmp_path / 'again')])
+    assert 'no LoRA adapters' in capsys.readouterr().err

@@ -35,6 +35,7 @@ MISSING = {
     'tools/convert/alpro_to_finsta.py': [NOWHERE, 'out'],
     'tools/convert/build_tiny_tokenizer.py': ['--words', NOWHERE, '--out', 'out'],
     'tools/convert/clip_to_finsta.py': [NOWHERE, 'out'],
+    'tools/convert/merge_lora.py': [NOWHERE, 'out'],
     'tools/convert/stgt_to_finsta.py': [NOWHERE, 'out'],
     'tools/datasets/make_synthvl.py': None,
     'tools/datasets/msrvtt/check.py': [NOWHERE],

@@ -142,7 +142,7 @@ def run_converter(description: str, rules: Sequence[Rule],
     add_debug_argument(parser)
     args = parser.parse_args(argv)
     with errors_in_sentences(args.debug):
-        _check_target(args.out, args.overwrite)
+        check_target(args.out, args.overwrite)
         state: Mapping[str, Tensor] = backbone_part(read_state_dict(args.source))
         if prepare is not None:
             state = prepare(state)
@@ -154,7 +154,12 @@ def run_converter(description: str, rules: Sequence[Rule],
     return args.out
 
 
-def _check_target(out: Path, overwrite: bool) -> None:
+def check_target(out: Path, overwrite: bool) -> None:
+    """The folder to write is none yet, or empty, or may be overwritten.
+
+    Raises:
+        NotADirectoryError, FileExistsError: it is a file, or holds something.
+    """
     if out.exists() and not out.is_dir():
         raise NotADirectoryError(f'{out} is a file, where a folder is to be written; give another '
                                  'name')

@@ -1,4 +1,4 @@
-"""Low-rank adapters inside a language model, by peft."""
+"""Low-rank adapters inside a language model, by peft; and folding them back into its weights."""
 
 from typing import Any
 
@@ -34,3 +34,15 @@ def add_lora(module: nn.Module, lora: dict[str, Any]) -> dict[str, Any]:
     module.requires_grad_(False)
     peft.inject_adapter_in_model(config, module)
     return settings
+
+
+def merge_lora(module: nn.Module) -> int:
+    """Fold every adapter of ``module`` into its base layer and remove it; returns how many."""
+    peft = require('peft', 'LoRA')
+    adapted = [(name, child) for name, child in module.named_modules()
+               if isinstance(child, peft.tuners.lora.LoraLayer)]
+    for name, child in adapted:
+        child.merge()
+        parent, _, leaf = name.rpartition('.')
+        setattr(module.get_submodule(parent), leaf, child.get_base_layer())
+    return len(adapted)

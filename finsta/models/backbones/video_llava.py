@@ -34,7 +34,7 @@ from .base import BackboneFeatures, Grid, VideoLanguageBackbone, same_width
 from .blocks import CLIP_MEAN, CLIP_STD, ConvStem, PixelNorm, unit
 from .checkpoint import is_saved_backbone, read_saved
 from .loading import encode_real_frames, frame_mask_or_ones, hf_pretrained, load_hf
-from .lora import add_lora
+from .lora import add_lora, merge_lora
 from .losses import contrastive_loss
 from .tokenizers import encode_batch, encode_with_ends, load_tokenizer
 
@@ -168,6 +168,12 @@ class VideoLLaVA(VideoLanguageBackbone):
             layer.requires_grad_(False)
         if freeze_vision:
             tower.requires_grad_(False)
+
+    def merge_lora(self) -> None:
+        """Fold the LoRA weights into the LLM: the same outputs with the plain model's names."""
+        if self.cfg['lora']:
+            merge_lora(self.vlm.model.language_model)
+            self.cfg['lora'] = None
 
     # -- inputs ---------------------------------------------------------------------------------
     def preprocess_frames(self, frames: Tensor) -> Tensor:

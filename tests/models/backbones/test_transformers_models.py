@@ -111,6 +111,22 @@ def test_generation_is_the_greedy_choice_of_the_scores():
 
 
 @torch.no_grad()
+def test_lora_merges_into_plain_weights():
+    host = build('VideoLLaVA-lora')
+    for name, parameter in host.named_parameters():
+        if 'lora_B' in name:
+            parameter.normal_(std=0.1)
+    before = host.encode_text(TEXTS).text_pooled
+    host.hidden_layer = -1
+    after_layers = host.encode_text(TEXTS).text_pooled
+    host.merge_lora()
+    torch.testing.assert_close(host.encode_text(TEXTS).text_pooled, after_layers,
+                               rtol=1e-4, atol=1e-5)
+    assert set(host.state_dict()) == set(build('VideoLLaVA').state_dict())
+    assert not torch.allclose(before, after_layers)
+
+
+@torch.no_grad()
 def test_from_a_transformers_folder(tmp_path):
     source = build('CLIP4Clip-meanP')
     _noise(source)

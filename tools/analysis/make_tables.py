@@ -32,7 +32,10 @@ STUDY_COLUMNS = [('videoqa', 'qa/acc', 'video QA acc.'),
                  ('pairs', 'pairs/mean_text', 'pairs, text'),
                  ('pairs', 'pairs/mean_video', 'pairs, video'),
                  ('pairs', 'pairs/mean_group', 'pairs, group'),
-                 ('pairs', 'pairs/mean_match', 'pairs, match')]
+                 ('pairs', 'pairs/mean_match', 'pairs, match'),
+                 ('videoqa-zero-shot', 'qa/acc', 'QA, zero-shot'),
+                 ('retrieval-zero-shot', 'retrieval/t2v_R1', 'text-to-video, zero-shot'),
+                 ('retrieval-zero-shot', 'retrieval/v2t_R1', 'video-to-text, zero-shot')]
 STGT_COLUMNS = [('retrieval', 'retrieval/t2v_R1', 'text-to-video R@1'),
                 ('retrieval', 'retrieval/v2t_R1', 'video-to-text R@1'),
                 ('retrieval', 'rerank/t2v_R1', 'text-to-video R@1, re-ranked'),
@@ -79,11 +82,14 @@ def spread(cell: dict | None) -> str:
 # -- studies ----------------------------------------------------------------------------------
 def study(root: Path, name: str, columns: list[tuple[str, str, str]] = STUDY_COLUMNS,
           first: str = 'start of the task') -> str:
-    """Arms x metrics, mean and standard deviation over seeds; minutes a seed where known."""
+    """Arms x those of the metrics that were measured, mean and standard deviation over seeds;
+    minutes a seed where known."""
     data = load(root, name)
-    head = [first, *(title for *_, title in columns)]
     if data is None:
-        return grid(head, [])
+        return grid([first, *(title for *_, title in columns)], [])
+    columns = [(task, key, title) for task, key, title in columns
+               if any(key in tasks.get(task, {}) for tasks in data['results'].values())]
+    head = [first, *(title for *_, title in columns)]
     minutes = data.get('minutes')
     rows = [[arm, *(spread(tasks.get(task, {}).get(key)) for task, key, _ in columns),
              *([number(minutes.get(arm), 0)] if minutes else [])]

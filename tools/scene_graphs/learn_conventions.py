@@ -249,7 +249,7 @@ def run(args: argparse.Namespace) -> None:
     rows = list(read_csv(args.gold, ['caption', 'scene_graph']))[slice(*args.rows)]
     if not rows:
         raise ValueError(f'{args.gold} has no row in --rows {args.rows[0]} {args.rows[1]}')
-    nlp = load_pipeline(args.pipeline)
+    nlp = load_pipeline(args.pipeline, captions=True)
     sites, renamed = collect(nlp, rows)
     model = Conventions(fit(sites['modifiers'], 20, 2, args.epochs, args.decay),
                         fit(sites['relations'], 25, 2, args.epochs, args.decay),

@@ -138,7 +138,7 @@ def run(args: argparse.Namespace) -> None:
     rng = random.Random(args.seed)
     rng.shuffle(rows)
     conventions = Conventions.load(args.conventions) if args.conventions else None
-    trees = silver(load_pipeline(args.pipeline), [r['caption'] for r in rows],
+    trees = silver(load_pipeline(args.pipeline, captions=True), [r['caption'] for r in rows],
                    [r['scene_graph'] for r in rows], conventions, args.least)[:args.keep]
     trees += [motion_sentence(rng) for _ in range(args.motion)]
     args.out.parent.mkdir(parents=True, exist_ok=True)

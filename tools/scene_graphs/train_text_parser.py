@@ -7,6 +7,9 @@ captions look like that. ``--silver`` adds caption trees made by ``make_caption_
 
     python tools/scene_graphs/train_text_parser.py --treebank UD_English-EWT --out work_dirs/text
     python tools/scene_graphs/train_text_parser.py --treebank UD_English-EWT --evaluate builtin
+
+``--tokenizer-of builtin --out DIR`` makes only the tokenizer anew, from the train split; the
+network stays as it is.
 """
 
 import argparse
@@ -23,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from finsta.parsing.text.conllu import Sentence, read_conllu
 from finsta.parsing.text.lemma_tables import build_lemma_tables
-from finsta.parsing.text.pipeline import keep_hyphens, load_pipeline
+from finsta.parsing.text.pipeline import load_pipeline
+from finsta.parsing.text.tokens import follow_treebank
 from finsta.utils.arguments import positive
 from finsta.utils.errors import add_debug_argument, errors_in_sentences
 from finsta.utils.provenance import provenance
@@ -39,7 +43,6 @@ def build_pipeline(width: int, depth: int, rows: list[int], hidden: int, seed: i
     from spacy.util import fix_random_seed
     fix_random_seed(seed)
     nlp = spacy.blank('en')
-    keep_hyphens(nlp)
     attrs = ['NORM', 'PREFIX', 'SUFFIX', 'SHAPE']
     nlp.add_pipe('tok2vec', config={'model': {
         '@architectures': 'spacy.Tok2Vec.v2',
@@ -71,7 +74,6 @@ def load_for_training(path: Path, seed: int):
         nlp = spacy.load(path, exclude=['lemmatizer'])
     except OSError as error:
         raise FileNotFoundError(f'--init {path} is no pipeline of spaCy ({error})') from error
-    keep_hyphens(nlp)
     nlp.resume_training()
     return nlp
 
@@ -234,17 +236,35 @@ def finish(nlp_path: Path, args, corpora: dict, best: dict) -> None:
     import spacy
     nlp = spacy.load(nlp_path)
     add_lemmatizer(nlp, corpora)
+    follow_treebank(nlp, corpora['train'])
     scores = dict(scores_of(nlp, corpora), best_epoch=best.get('epoch'))
     nlp.meta.update(name='finsta_ud_ewt', version='1.0.0', license='CC BY-SA 4.0',
                     description='Small English UD pipeline for textual scene graphs.',
                     author='Finsta contributors', performance=scores)
     nlp.meta['finsta'] = {
+        **nlp.meta['finsta'],
         'sources': [LICENCE_NOTE] + ([args.silver_note] if args.silver else []),
         'command': 'python tools/scene_graphs/train_text_parser.py ' + ' '.join(args.shown),
         'seed': args.seed, 'python': platform.python_version(), 'spacy': spacy.__version__}
     nlp.to_disk(nlp_path)
     size = sum(f.stat().st_size for f in nlp_path.rglob('*') if f.is_file())
     print(json.dumps(dict(scores, megabytes=round(size / 1e6, 2)), indent=1))
+
+
+def renew_tokenizer(args, corpora: dict) -> None:
+    """Only the tokenizer of a finished pipeline made anew, and its scores; nothing is trained."""
+    nlp, saved = load_pipeline(args.tokenizer_of), load_pipeline(args.tokenizer_of)
+    follow_treebank(nlp, corpora['train'])
+    scores = scores_of(nlp, corpora)
+    # the one that is saved has not read the treebank: its vocabulary stays what it was
+    getattr(saved.tokenizer, 'inner', saved.tokenizer).from_bytes(
+        nlp.tokenizer.to_bytes(exclude=['vocab']))
+    saved.meta['performance'] = {**saved.meta['performance'], **scores}
+    saved.meta['finsta'] = {
+        **nlp.meta['finsta'], 'tokenizer_command':
+        'python tools/scene_graphs/train_text_parser.py ' + ' '.join(args.shown)}
+    saved.to_disk(args.out)
+    print(json.dumps(scores, indent=1))
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -255,6 +275,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--out', type=Path, help='folder of the new pipeline')
     parser.add_argument('--evaluate', metavar='PIPELINE', help='train nothing; score this '
                         "pipeline, a folder or 'builtin' (the shipped one)")
+    parser.add_argument('--tokenizer-of', metavar='PIPELINE', help='train nothing; copy this '
+                        'pipeline to --out with a new tokenizer')
     parser.add_argument('--json', type=Path, help='write the scores of --evaluate here')
     parser.add_argument('--silver', type=Path, help='extra training trees (CoNLL-U)')
     parser.add_argument('--init', type=Path, help='go on from this pipeline (sizes are its own)')
@@ -286,6 +308,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                         help='of what is drawn (default: %(default)s)')
     add_debug_argument(parser)
     args = parser.parse_args(argv)
+    if args.tokenizer_of and (args.init or args.evaluate or args.silver):
+        parser.error('--tokenizer-of trains and evaluates nothing else: leave out --init, '
+                     '--evaluate and --silver')
     if bool(args.out) == bool(args.evaluate):
         parser.error('give either --out, the folder of a new pipeline, or --evaluate, a finished '
                      'one')
@@ -317,6 +342,9 @@ def run(args: argparse.Namespace) -> None:
         evaluate(args, corpora)
         return
     args.out.mkdir(parents=True, exist_ok=True)
+    if args.tokenizer_of:
+        renew_tokenizer(args, corpora)
+        return
     corpora['train'] = corpora['train'][:args.limit]
     corpora['silver'] = (repair_features(read_conllu(args.silver), corpora['train'])
                          if args.silver else [])

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from finsta.parsing.text.tokens import CONVENTION, InContext, keep_hyphens
 from finsta.utils.optional import require
 
 BUILTIN = Path(__file__).parent / 'model'
@@ -9,12 +10,14 @@ _NEEDED = ('parser',)
 _UNUSED = ('ner', 'senter', 'entity_linker')
 
 
-def load_pipeline(name: str = 'builtin'):
+def load_pipeline(name: str = 'builtin', captions: bool = False):
     """A spaCy pipeline with a dependency parser, a lemmatizer and parts of speech.
 
     Args:
         name: ``'builtin'`` (shipped with the package), an installed package such as
             ``'en_core_web_sm'``, or the path of a pipeline folder.
+        captions: leave words with hyphens whole ("t-shirt"), which the treebank, and so a
+            pipeline that was trained on it, cuts into three.
 
     Raises:
         ImportError: spaCy is not installed.
@@ -36,12 +39,8 @@ def load_pipeline(name: str = 'builtin'):
     missing = [part for part in _NEEDED if part not in nlp.pipe_names]
     if missing:
         raise ValueError(f'pipeline {name!r} has no {missing[0]!r}; it has {nlp.pipe_names}')
+    if nlp.meta.get('finsta', {}).get('tokens') == CONVENTION:
+        nlp.tokenizer = InContext(nlp.tokenizer)
+        if captions:
+            keep_hyphens(nlp)
     return nlp
-
-
-def keep_hyphens(nlp) -> None:
-    """Let the tokenizer leave "t-shirt" and "black-and-white" whole, as captions mean them."""
-    from spacy.util import compile_infix_regex
-    # the one rule that splits between letters at a hyphen or a dash
-    infixes = [rule for rule in nlp.Defaults.infixes if ')(?:-' not in rule]
-    nlp.tokenizer.infix_finditer = compile_infix_regex(infixes).finditer

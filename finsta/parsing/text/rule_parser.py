@@ -68,7 +68,7 @@ class RuleTextParser:
                  batch_size: int = 256, max_words: int = 400) -> None:
         if max_words < 1 or batch_size < 1:
             raise ValueError(f'max_words={max_words} and batch_size={batch_size} must be positive')
-        self.nlp = load_pipeline(pipeline)
+        self.nlp = load_pipeline(pipeline, captions=True)
         self.conventions = Conventions.load(conventions) if conventions else None
         self.batch_size = batch_size
         self.max_words = max_words

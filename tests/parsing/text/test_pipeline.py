@@ -19,6 +19,8 @@ def test_it_is_small_and_says_where_it_is_from():
     assert any('UD_English-EWT' in source for source in meta['finsta']['sources'])
     assert 'train_text_parser.py' in meta['finsta']['command']
     assert meta['performance']['dev']['las'] >= 80
+    assert meta['performance']['dev_raw_text']['las'] >= 79.9
+    assert '--tokenizer-of' in meta['finsta']['tokenizer_command']
 
 
 def test_loading_never_unpickles(monkeypatch):

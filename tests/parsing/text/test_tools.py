@@ -99,6 +99,10 @@ def test_training_from_a_treebank(repo_root, tmp_path):
     found = json.loads(out.read_text())
     trained = {k: v for k, v in meta['performance'].items() if k != 'best_epoch'}
     assert found['scores'] == trained and '--evaluate' in found['command']
+    _run(repo_root, command[0], '--treebank', tmp_path, '--tokenizer-of', tmp_path / 'one',
+         '--out', tmp_path / 'three')
+    same = [(tmp_path / name / 'tokenizer').read_bytes() for name in ('one', 'three')]
+    assert same[0] == same[1]
     parser = RuleTextParser(str(tmp_path / 'one'), conventions=None)
     graph = parser.parse(['the red circle pushes the blue square'])[0]
     assert graph.of_kind('predicate')

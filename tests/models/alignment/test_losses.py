@@ -31,7 +31,7 @@ def _states(batch, dim=8, seed=0):
 def test_osc_equals_the_formula(batch, negatives):
     h_t, h_d = _states(batch)
     loss, stats = ObjectSpatialContrast(0.2, 2, negatives)(h_t, h_d, batch)
-    r_t, r_d = (F.normalize(region_features(h, g, 2), dim=-1)
+    r_t, r_d = (F.normalize(region_features(h, g, 2), dim=-1).detach()
                 for h, g in ((h_t, batch.tsg), (h_d, batch.dsg)))
     positives: dict[int, list[int]] = {}
     for i, j in batch.cross_pairs.tolist():

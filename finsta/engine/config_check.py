@@ -52,6 +52,10 @@ def merge_options(config: Config, options: dict) -> None:
             the places that hold its value); those that lead to a place which is not there, as
             behind the end of a list.
     """
+    for option in options:
+        if inner := next((o for o in options if o.startswith(f'{option}.')), None):
+            raise ConfigError(f'--cfg-options {option} and {inner}: the first would replace what '
+                              'the second changes; give one of them')
     for option, value in options.items():
         top = option.split('.', maxsplit=1)[0]
         if top in _TOP_KEYS:
@@ -125,7 +129,8 @@ def _check(value, path: str) -> None:
             if taken is not None and key not in taken:
                 hint = _closest(key, taken - _TAKEN_OUT)
                 # nothing like it: perhaps of the type that a child config or an option replaced
-                if 'type' in value and 'did you mean' not in hint and not path[-1].isdigit():
+                if ('type' in value and 'did you mean' not in hint and '.' in path
+                        and not path[-1].isdigit()):
                     hint += (f'; if it belongs to the type that {name} takes the place of, drop '
                              f'what that left: {path}._delete_=True')
                 raise ConfigError(f'{path}.{key}: {name} takes no {key}{hint}')
@@ -209,6 +214,8 @@ def _fault(config: dict, option: str, value) -> str | None:
                         f'{", ".join(map(str, range(len(node)))) or "no entries"}')
             if path + f'.{key}' == option and not isinstance(value, dict):
                 return f'one entry of a list cannot be set; give all of them: {path}=[...]'
+        elif isinstance(node, tuple):
+            return f'{path} is a tuple, {node!r}, of which no part can be set; give all of it'
         elif not isinstance(node, dict):
             return f'{path} is {node!r}, which has no {key}'
         elif key not in node:

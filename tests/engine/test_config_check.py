@@ -57,9 +57,9 @@ def test_an_option_that_nothing_takes_is_named(config, option, message):
 def test_only_the_wrong_options_are_named(config):
     with pytest.raises(ConfigError) as found:
         merge_options(config, {'param_scheduler.7.end': 5, 'train_cfg.max_iters': 3,
-                               'train_cfg.max_iters.end': 5, 'model.host_weight': 1})
+                               'train_cfg.val_interval.end': 5, 'model.host_weight': 1})
     assert re.findall(r'--cfg-options (\S+):', str(found.value)) == [
-        'param_scheduler.7.end', 'train_cfg.max_iters.end']
+        'param_scheduler.7.end', 'train_cfg.val_interval.end']
 
 
 def test_a_used_variable_names_the_places_of_its_value(config):
@@ -105,6 +105,22 @@ def test_a_component_of_ones_own_with_open_arguments_takes_any():
     finally:
         for name in ('_TakesAny', '_PassesOn', '_Narrow'):
             MODELS.module_dict.pop(name)
+
+
+def test_of_a_whole_and_its_part_one_can_be_set(config):
+    for options in ({'train_cfg': {'max_iters': 3}, 'train_cfg.max_iters': 5},
+                    {'train_cfg.max_iters': 5, 'train_cfg': {'max_iters': 3}}):
+        with pytest.raises(ConfigError, match=r'train_cfg and train_cfg\.max_iters: .*one of'):
+            merge_options(config, options)
+    with pytest.raises(ConfigError, match=r'betas is a tuple.*give all of it'):
+        merge_options(config, {'optim_wrapper.optimizer.betas.0': 0.5})
+
+
+def test_a_whole_model_is_not_to_be_deleted_for_one_wrong_key(config):
+    config.model.something = 1
+    with pytest.raises(ConfigError, match='takes no something') as error:
+        check_config(config)
+    assert '_delete_' not in str(error.value)
 
 
 def test_what_a_former_type_left_is_dropped_as_the_error_says(config):

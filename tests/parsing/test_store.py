@@ -395,9 +395,18 @@ def test_an_overwrite_of_other_inputs_or_by_another_maker_starts_anew(tmp_path, 
     assert said[-1][0] == 30 and 'unfinished one: overwrite of 2 texts by B' in said[-1][1]
     assert overwriting(tmp_path, 'B', ['a', 'c']) == ['a']
     assert said[-1][0] == 20 and 'going on' in said[-1][1]
-    # gold graphs are imported as a whole each time
-    GraphStore(tmp_path, readonly=False).begin('text', 'gold', replace=True)
-    assert GraphStore(tmp_path).unfinished('text') is None
+
+
+def test_an_import_does_not_end_an_unfinished_overwrite(tmp_path):
+    """It replaces other rows, or breaks off: old graphs would pass for new ones."""
+    overwriting(tmp_path, 'A', ['a', 'b'])
+    overwriting(tmp_path, 'A', ['a', 'b'], 'a')
+    with GraphStore(tmp_path, readonly=False) as store:
+        store.begin('text', 'gold', replace=True)
+        store.finish()
+    assert GraphStore(tmp_path).unfinished('text') is not None
+    with pytest.raises(ValueError, match='was not finished'):
+        GraphStore(tmp_path, readonly=False).begin('text', 'A')
 
 
 def test_a_damaged_note_of_an_overwrite_is_named(tmp_path):

@@ -301,10 +301,16 @@ def test_merged_adapters_leave_the_plain_model(tool, tmp_path, capsys):
     host.save(tmp_path / 'lora')
     convert = tool('merge_lora').main
     convert([str(tmp_path / 'lora'), str(tmp_path / 'merged')])
-    merged = load_backbone(tmp_path / 'merged').eval()
-    torch.testing.assert_close(merged.encode_text(TEXTS).text, host.encode_text(TEXTS).text,
-                               rtol=1e-4, atol=1e-5)
-    assert set(merged.state_dict()) == set(build('VideoLLaVA').state_dict())
+    merged, plain = load_backbone(tmp_path / 'merged').eval(), build('VideoLLaVA').eval()
+    for one in (host, merged, plain):
+        one.hidden_layer = -1   # behind the layers that are adapted
+    found = merged.encode_text(TEXTS).text
+    torch.testing.assert_close(found, host.encode_text(TEXTS).text, rtol=1e-4, atol=1e-5)
+    layers = [m for n, m in host.named_modules() if n.endswith('lora_B.default')]
+    for layer in layers:
+        layer.weight.zero_()
+    assert layers and not torch.allclose(found, host.encode_text(TEXTS).text, atol=1e-3)
+    assert set(merged.state_dict()) == set(plain.state_dict())
     with pytest.raises(SystemExit):
         convert([str(tmp_path / 'merged'), str(tmp_path / 'again')])
     assert 'no LoRA adapters' in capsys.readouterr().err

@@ -2,8 +2,8 @@
 
     python tools/convert/merge_lora.py work_dirs/posttrain_msvd_videollava/backbone OUT
 
-OUT can be tested and used like any saved backbone; a training that goes on with the adapters needs
-the folder they are in.
+OUT is a saved backbone without adapters: a config that has some is given model.backbone.lora=None
+with it. A training that goes on with the adapters needs the folder they are in.
 """
 
 import argparse

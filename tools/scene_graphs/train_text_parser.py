@@ -256,10 +256,10 @@ def renew_tokenizer(args, corpora: dict) -> None:
     nlp, saved = load_pipeline(args.tokenizer_of), load_pipeline(args.tokenizer_of)
     follow_treebank(nlp, corpora['train'])
     scores = scores_of(nlp, corpora)
-    # the one that is saved has not read the treebank: its vocabulary stays what it was
+    # the one that is saved has not read the treebank: its vocabulary gains the exceptions alone
     getattr(saved.tokenizer, 'inner', saved.tokenizer).from_bytes(
         nlp.tokenizer.to_bytes(exclude=['vocab']))
-    saved.meta['performance'] = {**saved.meta['performance'], **scores}
+    saved.meta['performance'] = {**saved.meta.get('performance', {}), **scores}
     saved.meta['finsta'] = {
         **nlp.meta['finsta'], 'tokenizer_command':
         'python tools/scene_graphs/train_text_parser.py ' + ' '.join(args.shown)}

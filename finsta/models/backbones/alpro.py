@@ -252,18 +252,19 @@ class ALPRO(VideoLanguageBackbone):
         own = torch.arange(b, device=video.video.device)
         which = own if groups is None else groups
         same = alike(which, which)
-        others = bool((~same).any(1).all())   # everyone has one
+        able = own[(~same).any(1)]   # rows that have a negative among the pairs
         texts, videos, labels = [own], [own], [torch.ones_like(own)]
         with torch.no_grad():
             logits = self.similarity(text, video) * self.logit_scale()
             logits[:b].masked_fill_(same, -torch.inf)
-            if others or len(text.text) > b:
-                texts.append(torch.multinomial(F.softmax(logits, 0).T, 1)[:, 0])
-                videos.append(own)
-            if others:
-                texts.append(own)
-                videos.append(torch.multinomial(F.softmax(logits[:b], 1), 1)[:, 0])
-        labels += [torch.zeros_like(own)] * (len(texts) - 1)
+            rows = own if len(text.text) > b else able
+            if len(rows):
+                texts.append(torch.multinomial(F.softmax(logits, 0).T[rows], 1)[:, 0])
+                videos.append(rows)
+            if len(able):
+                texts.append(able)
+                videos.append(torch.multinomial(F.softmax(logits[:b], 1)[able], 1)[:, 0])
+        labels += [torch.zeros_like(rows) for rows in texts[1:]]
         scores = self.match_logits(text.select(torch.cat(texts)),
                                    video.select(torch.cat(videos)))
         return F.cross_entropy(scores, torch.cat(labels))

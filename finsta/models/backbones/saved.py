@@ -70,17 +70,22 @@ def as_saved(backbone: Mapping[str, Any]) -> dict[str, Any]:
     config's. (STGT's configs have all sizes; see :func:`take_sizes`.)
 
     Raises:
-        CheckpointError: the folder is one of another class.
+        CheckpointError: the folder is one of another class, or has no adapters where the config
+            has.
     """
     config, source = dict(backbone), backbone.get('pretrained')
     if 'blip2_pretrained' in config or config.get('type') == 'SavedBackbone' or source is None \
             or not is_saved_backbone(source):
         return config
-    if (found := read_saved_config(source).get('type')) != config.get('type'):
+    saved = read_saved_config(source)
+    if (found := saved.get('type')) != config.get('type'):
         # before the config's own tokeniser is asked for, on the hub
         raise CheckpointError(f'model.backbone.pretrained={source} holds a {found}, and the '
                               f'config is for {config.get("type")}: name a folder of that, or '
                               f'take a config for {found}')
+    if config.get('lora') and not saved.get('lora'):
+        raise CheckpointError(f'model.backbone.pretrained={source} has no LoRA adapters, and '
+                              'model.backbone.lora of the config asks for some: set it to None')
     kept = {k: v for k, v in config.items() if v is not None and k not in _OF_THE_FOLDER}
     return dict(type='SavedBackbone', pretrained=str(source), **kept)
 

@@ -168,18 +168,22 @@ class VTM(nn.Module):
         start, total = sum(sizes[:rank()]), sum(sizes)
         own = torch.arange(start, start + b, device=video.device)
         mine, everyone = groups_of_all(groups, sizes, video.device)
-        same, others = alike(mine, everyone), bool((~alike(everyone, everyone)).any(1).all())
+        same = alike(mine, everyone)
+        able = own[(~same).any(1)]   # rows that have a negative among all pairs
         rows = [(own, own, 1)]
-        if others:
-            rows.append((own, self._mine(t2v, same), 0))
-        if others or v2t.shape[1] > total:
-            rows.append((self._mine(v2t, same), own, 0))
+        if len(able):
+            rows.append((able, self._mine(t2v[able - start], same[able - start]), 0))
+        contested = own if v2t.shape[1] > total else able
+        if len(contested):
+            places = contested - start
+            rows.append((self._mine(v2t[places], same[places]), contested, 0))
         texts, places = (torch.cat([r[i] for r in rows]) for i in (0, 1))
-        labels = torch.cat([torch.full_like(own, r[2]) for r in rows])
+        labels = torch.cat([torch.full_like(r[0], r[2]) for r in rows])
         logits = match(all_ids[texts], all_mask[texts], videos[places], video_masks[places])
         loss = F.cross_entropy(logits.float(), labels, reduction='sum')
-        share = world_size() / (total * len(rows))
-        return {f'loss_{self.name}': self.weight * loss * share}
+        everyone_able = int((~alike(everyone, everyone)).any(1).sum())
+        count = total + everyone_able + (total if v2t.shape[1] > total else everyone_able)
+        return {f'loss_{self.name}': self.weight * loss * world_size() / count}
 
     @torch.no_grad()
     def _mine(self, similarity: Tensor, same: Tensor) -> Tensor:

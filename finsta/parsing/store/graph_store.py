@@ -284,7 +284,8 @@ class GraphStore:
             maker: in words, e.g. a parser with its arguments. It is kept with the rows.
             replace: they are to replace what is there, whoever made that.
             keys: texts or video ids that will be replaced. Then an overwrite of the same maker and
-                keys that has not come to :meth:`finish` goes on, as :meth:`made` tells.
+                keys that has not come to :meth:`finish` goes on, as :meth:`made` tells. Without
+                keys, one of another maker that is unfinished stays so.
 
         Raises:
             ValueError: without ``replace``, if graphs of this kind by another maker are there, or
@@ -301,9 +302,7 @@ class GraphStore:
                     f'{self.root} holds {kind} graphs of {" and ".join(found)}, not of {maker} '
                     'alone; give another --out, or --overwrite to make the graphs of this call '
                     'anew')
-        elif keys is None:
-            remove_note(self.root, kind)
-        else:
+        elif keys is not None:
             since = {t: next_number(self.root / t, t) for t in (f'{kind}s', 'failures')}
             self._overwrite = begin_overwrite(self.root, kind, maker, keys, since)
 

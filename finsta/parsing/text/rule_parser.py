@@ -62,7 +62,7 @@ class RuleTextParser:
     """
 
     kind = 'text'
-    VERSION = 1
+    VERSION = 2
 
     def __init__(self, pipeline: str = 'builtin', conventions: str | None = 'factual',
                  batch_size: int = 256, max_words: int = 400) -> None:

@@ -7,7 +7,7 @@ often than not. :func:`follow_treebank` also counts exceptions there. Both end u
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
 from finsta.parsing.text.conllu import Sentence
@@ -106,8 +106,12 @@ class InContext:
             spaces += [False] * (len(pieces) - 1) + [bool(token.whitespace_)]
         return type(doc)(doc.vocab, words=words, spaces=spaces)
 
+    def pipe(self, texts: Iterable[str], batch_size: int = 1000) -> Iterator:
+        """The Docs of texts, one by one; ``batch_size`` is spaCy's, and changes nothing."""
+        return map(self, texts)
+
     def __getattr__(self, name: str):
-        """Everything else, the saving too, is the spaCy tokenizer's."""
+        """Everything else that is read, the saving too, is the spaCy tokenizer's."""
         if name == 'inner':  # not there yet while a copy is made
             raise AttributeError(name)
         return getattr(self.inner, name)
@@ -115,14 +119,14 @@ class InContext:
 
 def _cuts(doc) -> Iterator[tuple[int, int]]:
     """(token, characters of its first piece)."""
-    last = len(doc) - 1
+    last = max((token.i for token in doc if not token.is_space), default=-1)
     for i, token in enumerate(doc):
         low = token.lower_
         if i < last:
             if ((low == 'its' and doc[i + 1].lower_ in _AFTER_ITS)
                     or (low == 'your' and doc[i + 1].lower_ in _AFTER_YOUR)):
                 yield i, len(low) - 1
-        elif re.fullmatch(r'.*[A-Za-z]\.', token.text):
+        elif i == last and re.fullmatch(r'.*[A-Za-z]\.', token.text):
             yield i, len(token) - 1
 
 

@@ -190,6 +190,21 @@ def test_captions_of_one_video_or_text_are_no_negatives_of_each_other(name, grou
     sum(losses.values()).backward()
 
 
+def test_a_pair_that_is_like_all_others_takes_no_negatives_from_the_rest(monkeypatch):
+    """Row 0 shares its video with row 1 and its text with row 2, which are strangers."""
+    host = build('ALPRO')
+    text, video = encode(host, TEXTS, frames(3))
+    asked = []
+    monkeypatch.setattr(host, 'match_logits', lambda text, video: asked.append(
+        (text.text_pooled, video.video_pooled)) or torch.zeros(len(text.text), 2))
+    host.host_loss(text, video, torch.tensor([[1, 1], [1, 2], [2, 1]]))
+    (texts, videos), = asked
+    rows = [[int((x == y).all(1).nonzero()) for y in found]
+            for x, found in ((text.text_pooled, texts), (video.video_pooled, videos))]
+    assert list(zip(*rows, strict=True)) == [(0, 0), (1, 1), (2, 2), (2, 1), (1, 2), (1, 2),
+                                             (2, 1)]
+
+
 class _Record(TorchDispatchMode):
     """Names and shapes of every tensor operation that runs."""
 

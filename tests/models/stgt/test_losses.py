@@ -178,6 +178,17 @@ def test_pairs_of_one_video_alone_have_no_negatives_but_extra_texts(extra):
     torch.testing.assert_close(found['loss_vtm'], total / (3 * len(rows)))
 
 
+def test_a_pair_that_is_like_all_others_takes_no_negatives_from_the_rest():
+    """Row 0 shares its video with row 1 and its text with row 2, which are strangers."""
+    ids, mask, video, video_mask, v2t = vtm_inputs(3)
+    groups = torch.tensor([[1, 1], [1, 2], [2, 1]])
+    rows = [(0, 0, 1), (1, 1, 1), (2, 2, 1), (1, 2, 0), (2, 1, 0), (2, 1, 0), (1, 2, 0)]
+    total = sum(-match(*(x[i:i + 1] for x, i in ((ids, t), (mask, t), (video, v), (video_mask, v)))
+                       ).log_softmax(1)[0, label] for t, v, label in rows)
+    found = LOSSES.build(dict(type='VTM'))(match, v2t.T, v2t, ids, mask, video, video_mask, groups)
+    torch.testing.assert_close(found['loss_vtm'], total / len(rows))
+
+
 def test_vtg_is_its_formula():
     torch.manual_seed(0)
     logits, ids = torch.randn(2, 4, 7), torch.randint(0, 7, (2, 4))
@@ -192,6 +203,8 @@ def test_vtg_is_its_formula():
 SPLIT = (3, 2)
 # two videos with a caption on each process, which without this are mined for each other
 GROUPS = torch.tensor([1, 2, 3, 3, 2])
+# row 1 is like all others, by its video or its text: it has no negative, they have
+CHAIN = torch.tensor([[1, 1], [1, 2], [1, 3], [4, 2], [5, 2]])
 
 
 def all_losses(rows: slice, extra: slice, own: bool):
@@ -226,7 +239,8 @@ def all_losses(rows: slice, extra: slice, own: bool):
     losses['loss_vtc groups'] = LOSSES.build(dict(type='VTC'))(
         pairs, videos, scale, GROUPS[rows])['loss_vtc']
     for key, gather_grad, groups in (('loss_vtm', True, None), ('loss_vtm cut', False, None),
-                                     ('loss_vtm groups', True, GROUPS[rows])):
+                                     ('loss_vtm groups', True, GROUPS[rows]),
+                                     ('loss_vtm chain', True, CHAIN[rows])):
         losses[key] = LOSSES.build(dict(type='VTM', mining='hardest', gather_grad=gather_grad))(
             match, scores[:, :5].T[rows], scores[rows], ids[chosen][:, :cut],
             mask[chosen][:, :cut], tokens[rows] @ project, token_mask[rows], groups)['loss_vtm']
@@ -238,7 +252,7 @@ def all_losses(rows: slice, extra: slice, own: bool):
     for name, loss in losses.items():
         grads = torch.autograd.grad(loss, [weight, project], retain_graph=True,
                                     allow_unused=True)
-        out[name] = [float(loss)] + [None if g is None else g.numpy() for g in grads]
+        out[name] = [float(loss.detach())] + [None if g is None else g.numpy() for g in grads]
     return out
 
 
@@ -271,7 +285,7 @@ def test_two_processes_are_the_big_batch():
     whole = all_losses(slice(0, 5), slice(0, 3), False)
     both = {'loss_vtc', 'loss_csalFalse', 'loss_csalTrue', 'loss_vtm'}
     assert set(whole) == {*both, *(f'{k} cut' for k in both), 'loss_vtg', 'loss_vtc groups',
-                          'loss_vtm groups'}
+                          'loss_vtm groups', 'loss_vtm chain'}
     for name in ('loss_vtc', 'loss_vtm'):
         assert whole[f'{name} groups'][0] != pytest.approx(whole[name][0], rel=1e-3), name
     # of VTM without gather_grad only the value is the big batch's: its own rows keep a gradient

@@ -75,6 +75,12 @@ def test_words_in_context_survive_saving_and_many_texts(nlp, tmp_path):
             ['it', 's', 'not', 'red', '.'], ['a', 'follow', '-', 'up', '!!'], [], ['  ']]
 
 
+def test_blanks_at_the_end_and_the_tokenizers_own_pipe_change_no_cut(nlp):
+    docs = nlp.tokenizer.pipe(['by Foo Inc.\n', 'by Foo Inc.  ', 'its a dog'], batch_size=2)
+    assert [[t.text for t in doc if not t.is_space] for doc in docs] == [
+        ['by', 'Foo', 'Inc', '.']] * 2 + [['it', 's', 'a', 'dog']]
+
+
 def _sentence(words: str) -> Sentence:
     """Words separated by spaces; "|" between words that are written together."""
     pieces = [chunk.split('|') for chunk in words.split()]

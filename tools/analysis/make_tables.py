@@ -82,8 +82,7 @@ def spread(cell: dict | None) -> str:
 # -- studies ----------------------------------------------------------------------------------
 def study(root: Path, name: str, columns: list[tuple[str, str, str]] = STUDY_COLUMNS,
           first: str = 'start of the task') -> str:
-    """Arms x those of the metrics that were measured, mean and standard deviation over seeds;
-    minutes a seed where known."""
+    """Arms x metrics that were measured: mean and spread over seeds, and minutes a seed."""
     data = load(root, name)
     if data is None:
         return grid([first, *(title for *_, title in columns)], [])
@@ -135,9 +134,8 @@ def source(data: dict) -> str:
     parts = [f'`{data["command"]}`'] if data.get('command') else []
     if commits := data.get('commits'):   # of the steps of a study
         parts.append(f'commit{"s" if len(commits) > 1 else ""} {", ".join(commits)}')
-    once = data.get('repeats') == 1
     parts += [f'{key} {value}' for key in ('commit', 'seeds', 'repeats', 'machine', 'data', 'note')
-              if (value := data.get(key)) not in (None, '') and not (once and key == 'repeats')]
+              if (value := data.get(key)) not in (None, '') and (key, value) != ('repeats', 1)]
     return f'\nOurs: {"; ".join(parts)}.\n' if parts else '\nOurs; the file names no command.\n'
 
 

@@ -10,7 +10,8 @@
 Shards are only ever added (see ``shards.py``); the row of a later shard hides the row of an
 earlier one with the same key. A shard's metadata say what made its rows. Opening reads the key
 columns into memory; a look-up decodes one small row group through the memory map, and keeps the
-graphs used last. Layout: ours.
+graphs used last. Layout: ours. (Over 400 lines: reading and writing share the opened shards and
+the rows that wait; what stands alone is in ``shards.py``, ``overwrite.py`` and ``lru.py``.)
 """
 
 import json
